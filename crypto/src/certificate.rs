@@ -1,0 +1,174 @@
+//! Certificates: a quorum on one statement, or a set of checked statements.
+
+use std::{fmt::Debug, sync::Arc};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+
+use crate::{Committee, Digest, PartyId, PartySet, Reject, Signature, Signed, Statement, Verified};
+
+/// A certificate as received: anybody can write one. Signers ascend strictly, so that one set of
+/// signatures has one encoding.
+#[derive(
+    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+pub struct Claim<T> {
+    /// What is claimed to be certified.
+    pub statement: T,
+    /// The signatures that are to prove it.
+    pub signatures: Arc<[(PartyId, Signature)]>,
+}
+
+/// A quorum of distinct parties signed one statement. Comes from [`Certificate::check`] or
+/// from a [`crate::Tally`] of verified votes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Certificate<T> {
+    claim: Claim<T>,
+}
+
+impl<T: Statement> Certificate<T> {
+    /// Checks a claim: known and distinct signers, a quorum of them, every signature. At most
+    /// `n` signatures are looked at.
+    ///
+    /// # Errors
+    /// The first of these that fails.
+    pub fn check(committee: &Committee, claim: &Claim<T>) -> Result<Certificate<T>, Reject> {
+        let signers = claim.signatures.iter().map(|(by, _)| *by);
+        check_signers(committee, signers)?;
+        let (have, need) = (claim.signatures.len(), committee.quorum());
+        if have < need {
+            return Err(Reject::Short { have, need });
+        }
+        let digest = claim.statement.digest(&committee.instance());
+        for (by, signature) in claim.signatures.iter() {
+            committee.ring().check_digest(*by, &digest, signature)?;
+        }
+        Ok(Certificate { claim: claim.clone() })
+    }
+
+    /// A certificate of signatures that a tally took from verified votes of distinct signers.
+    pub(crate) fn of_votes(statement: T, mut signatures: Vec<(PartyId, Signature)>) -> Self {
+        signatures.sort_unstable_by_key(|(by, _)| *by);
+        Certificate { claim: Claim { statement, signatures: signatures.into() } }
+    }
+
+    /// What is certified.
+    pub fn statement(&self) -> &T {
+        &self.claim.statement
+    }
+
+    /// The wire form.
+    pub fn claim(&self) -> &Claim<T> {
+        &self.claim
+    }
+
+    /// Who signed.
+    pub fn signers(&self) -> PartySet {
+        self.claim.signers()
+    }
+
+    /// One of the votes of which it consists.
+    pub fn vote(&self, by: PartyId) -> Option<Verified<T>> {
+        let (_, signature) = self.claim.signatures.iter().find(|(signer, _)| *signer == by)?;
+        let body = self.claim.statement.clone();
+        Some(Verified::new(Signed { body, by, signature: *signature }))
+    }
+}
+
+impl<T> Claim<T> {
+    /// Who is said to have signed.
+    pub fn signers(&self) -> PartySet {
+        let max = crate::MAX_PARTIES;
+        self.signatures.iter().map(|(by, _)| *by).filter(|by| by.index() < max).collect()
+    }
+}
+
+/// Checks what every set of signers must satisfy before a signature is looked at.
+fn check_signers(
+    committee: &Committee,
+    signers: impl ExactSizeIterator<Item = PartyId>,
+) -> Result<(), Reject> {
+    if signers.len() > committee.n() {
+        return Err(Reject::TooMany(signers.len()));
+    }
+    let mut last = None;
+    for by in signers {
+        if by.index() >= committee.n() {
+            return Err(Reject::Outsider(by));
+        }
+        if last >= Some(by) {
+            return Err(Reject::Signers(by));
+        }
+        last = Some(by);
+    }
+    Ok(())
+}
+
+/// Checked statements of distinct signers that need not say the same: statuses, view changes,
+/// timeouts. How many are enough, and for which view, is the protocol's rule.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct StatementSet<T> {
+    statements: Vec<Verified<T>>,
+}
+
+impl<T: Statement> StatementSet<T> {
+    /// Checks received statements: known and distinct signers in ascending order, every
+    /// signature, at most `n` of them.
+    ///
+    /// # Errors
+    /// The first of these that fails.
+    pub fn check(
+        committee: &Committee,
+        statements: &[Signed<T>],
+    ) -> Result<StatementSet<T>, Reject> {
+        check_signers(committee, statements.iter().map(|signed| signed.by))?;
+        let statements = statements.iter().map(|signed| committee.check(signed));
+        Ok(StatementSet { statements: statements.collect::<Result<_, _>>()? })
+    }
+
+    /// Gathers statements that were checked one by one, the first of each signer.
+    pub fn gather(statements: impl IntoIterator<Item = Verified<T>>) -> StatementSet<T> {
+        let mut signers = PartySet::EMPTY;
+        let mut statements: Vec<_> = statements
+            .into_iter()
+            .filter(|statement: &Verified<T>| signers.insert(statement.by()))
+            .collect();
+        statements.sort_unstable_by_key(Verified::by);
+        StatementSet { statements }
+    }
+
+    /// How many parties made a statement.
+    pub fn len(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// Whether nobody made one.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// The statements by ascending signer.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Verified<T>> {
+        self.statements.iter()
+    }
+
+    /// The wire form.
+    pub fn signed(&self) -> Vec<Signed<T>> {
+        self.statements.iter().map(|statement| statement.signed().clone()).collect()
+    }
+}
+
+/// What makes a decision believable to somebody who has the public keys and nothing else.
+pub trait Proof: Debug + Send + Sync {
+    /// Checks the proof again, from the public keys.
+    ///
+    /// # Errors
+    /// Why it proves nothing.
+    fn check(&self, committee: &Committee) -> Result<(), Reject>;
+
+    /// What is proven to be decided.
+    fn subject(&self) -> Digest;
+
+    /// Whose signatures prove it.
+    fn signers(&self) -> PartySet;
+}

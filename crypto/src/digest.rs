@@ -1,0 +1,102 @@
+//! SHA-256 digests.
+
+use std::fmt;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256 digest. Shown by its first four bytes, `{:#}` shows all of it.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, BorshSerialize, BorshDeserialize,
+)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest that stands for "nothing": no value hashes to it.
+    pub const ZERO: Digest = Digest([0; 32]);
+
+    /// The digest of `bytes` under a domain: the domain is bound with its length, so that no two
+    /// domains share a digest.
+    ///
+    /// # Panics
+    /// If the domain is longer than 255 bytes.
+    pub fn of(domain: &str, bytes: &[u8]) -> Digest {
+        let length = u8::try_from(domain.len()).expect("a domain is a short constant");
+        let mut hasher = Sha256::new();
+        hasher.update([length]);
+        hasher.update(domain.as_bytes());
+        hasher.update(bytes);
+        Digest(hasher.finalize().into())
+    }
+
+    /// The plain SHA-256 of `bytes`, for callers that bound the domain themselves.
+    pub(crate) fn plain(bytes: &[u8]) -> Digest {
+        Digest(Sha256::digest(bytes).into())
+    }
+
+    /// The first eight bytes as a number, for seeding.
+    pub fn to_u64(self) -> u64 {
+        let mut first = [0; 8];
+        first.copy_from_slice(&self.0[..8]);
+        u64::from_le_bytes(first)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = if f.alternate() { 32 } else { 4 };
+        self.0[..shown].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{self:#}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        decode_hex(&<String as Deserialize>::deserialize(deserializer)?)
+            .map(Digest)
+            .map_err(D::Error::custom)
+    }
+}
+
+/// Decodes exactly `2 * N` lower or upper case hexadecimal digits.
+pub(crate) fn decode_hex<const N: usize>(text: &str) -> Result<[u8; N], String> {
+    if text.len() != 2 * N || !text.is_ascii() {
+        return Err(format!("expected {} hexadecimal digits, got {}", 2 * N, text.len()));
+    }
+    let mut bytes = [0; N];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        let pair = &text[2 * index..2 * index + 2];
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| format!("`{pair}` is not hexadecimal"))?;
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_of_different_length_never_share_a_digest() {
+        assert_ne!(Digest::of("ab", b"c"), Digest::of("a", b"bc"));
+    }
+
+    #[test]
+    fn hexadecimal_goes_there_and_back() {
+        let digest = Digest::of("test", b"x");
+        let text = serde_json::to_string(&digest).unwrap();
+        assert_eq!(serde_json::from_str::<Digest>(&text).unwrap(), digest);
+        assert!(serde_json::from_str::<Digest>("\"zz\"").is_err());
+    }
+}

@@ -1,0 +1,151 @@
+//! Evidence: signed statements of one key that no correct party makes together.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, KeyRing, PartyId, Reject, Signature, Statement, Verified};
+
+/// Says which pairs of statements of one key prove guilt. The rule must hold for every correct
+/// party in every run, also beyond the bound: a wrong rule accuses the honest.
+pub trait Contradicts<Other: Statement>: Statement {
+    /// What the signer of both did, such as `equivocation` or `double-vote`.
+    const FAULT: &'static str;
+
+    /// Whether no correct party `by` signs both in one instance, in whatever order.
+    fn contradicts(&self, other: &Other, by: PartyId) -> bool;
+}
+
+/// A signed statement in its canonical bytes: can be checked without knowing its type.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Attested {
+    /// The domain of the statement.
+    pub domain: String,
+    /// Its canonical bytes.
+    pub bytes: Vec<u8>,
+    /// The statement for people.
+    pub text: String,
+    /// The signature under it.
+    pub signature: Signature,
+}
+
+impl Attested {
+    fn of<T: Statement>(statement: &Verified<T>) -> Attested {
+        Attested {
+            domain: T::DOMAIN.to_owned(),
+            bytes: borsh::to_vec(statement.body()).expect("writing to a vector cannot fail"),
+            text: format!("{:?}", statement.body()),
+            signature: statement.signed().signature,
+        }
+    }
+
+    /// The statement, if it is one of this type.
+    fn decode<T: Statement>(&self) -> Option<T> {
+        (self.domain == T::DOMAIN).then(|| borsh::from_slice(&self.bytes).ok()).flatten()
+    }
+}
+
+/// A proof that one party is faulty. Made by [`Evidence::pair`] of verified statements; one that
+/// was read from outside is worth nothing before [`EvidenceRule::check`] took it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Who is proven to be faulty.
+    pub culprit: PartyId,
+    /// What it did.
+    pub fault: String,
+    /// The statements that cannot stand together.
+    pub statements: Vec<Attested>,
+}
+
+impl Evidence {
+    /// Evidence, if the two statements have one signer and contradict each other.
+    pub fn pair<A, B>(first: &Verified<A>, second: &Verified<B>) -> Option<Evidence>
+    where
+        A: Contradicts<B>,
+        B: Statement,
+    {
+        let culprit = first.by();
+        (culprit == second.by() && first.body().contradicts(second.body(), culprit)).then(|| {
+            Evidence {
+                culprit,
+                fault: A::FAULT.to_owned(),
+                statements: vec![Attested::of(first), Attested::of(second)],
+            }
+        })
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "party {} ({}) signed", self.culprit, self.fault)?;
+        for (index, statement) in self.statements.iter().enumerate() {
+            write!(f, "{} {}", if index == 0 { "" } else { " and" }, statement.text)?;
+        }
+        Ok(())
+    }
+}
+
+type CheckPair = fn(&KeyRing, &Evidence) -> Result<(), Reject>;
+
+/// One rule by which evidence is judged: a pair of statement types that can contradict.
+#[derive(Clone, Copy)]
+pub struct EvidenceRule {
+    /// The domains of the two statements.
+    pub domains: (&'static str, &'static str),
+    /// The fault that such a pair proves.
+    pub fault: &'static str,
+    check: CheckPair,
+}
+
+impl EvidenceRule {
+    /// The rule for a pair of statement types.
+    pub fn of<A, B>() -> EvidenceRule
+    where
+        A: Contradicts<B>,
+        B: Statement,
+    {
+        EvidenceRule {
+            domains: (A::DOMAIN, B::DOMAIN),
+            fault: A::FAULT,
+            check: |ring, evidence| Pair::<A, B>(PhantomData).check(ring, evidence),
+        }
+    }
+
+    /// Checks evidence from public keys alone: two statements of the rule's types, both signed
+    /// by the accused in this instance, contradicting each other.
+    ///
+    /// # Errors
+    /// Why it proves nothing.
+    pub fn check(&self, ring: &KeyRing, evidence: &Evidence) -> Result<(), Reject> {
+        if evidence.fault != self.fault {
+            return Err(Reject::Malformed("evidence of another fault"));
+        }
+        (self.check)(ring, evidence)
+    }
+}
+
+impl fmt::Debug for EvidenceRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {} and {}", self.fault, self.domains.0, self.domains.1)
+    }
+}
+
+struct Pair<A, B>(PhantomData<(A, B)>);
+
+impl<A: Contradicts<B>, B: Statement> Pair<A, B> {
+    fn check(&self, ring: &KeyRing, evidence: &Evidence) -> Result<(), Reject> {
+        let [first, second] = evidence.statements.as_slice() else {
+            return Err(Reject::Malformed("evidence is a pair of statements"));
+        };
+        let decoded = first.decode::<A>().zip(second.decode::<B>());
+        let (a, b) = decoded.ok_or(Reject::Undecodable)?;
+        let instance: Digest = ring.instance();
+        ring.check_digest(evidence.culprit, &a.digest(&instance), &first.signature)?;
+        ring.check_digest(evidence.culprit, &b.digest(&instance), &second.signature)?;
+        if a.contradicts(&b, evidence.culprit) {
+            Ok(())
+        } else {
+            Err(Reject::Malformed("the statements do not contradict each other"))
+        }
+    }
+}

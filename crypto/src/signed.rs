@@ -1,0 +1,77 @@
+//! Statements, and the two states of a signed one: as received, and checked.
+
+use std::{fmt::Debug, hash::Hash};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, PartyId, Signature};
+
+/// Something that parties sign.
+///
+/// The bytes under a signature are `SHA-256(domain, instance, borsh(statement))`: every field
+/// that the meaning depends on belongs into the statement, and nothing is signed outside its
+/// domain and instance.
+pub trait Statement:
+    BorshSerialize + BorshDeserialize + Clone + Eq + Hash + Debug + Send + Sync + 'static
+{
+    /// Protocol, kind and version, such as `byzlab/pbft/vote/1`. Different for every statement.
+    const DOMAIN: &'static str;
+
+    /// What is signed, in the given instance.
+    fn digest(&self, instance: &Digest) -> Digest {
+        let mut bytes = Vec::with_capacity(256);
+        let length = u8::try_from(Self::DOMAIN.len()).expect("a domain is a short constant");
+        bytes.push(length);
+        bytes.extend_from_slice(Self::DOMAIN.as_bytes());
+        bytes.extend_from_slice(&instance.0);
+        self.serialize(&mut bytes).expect("writing to a vector cannot fail");
+        Digest::plain(&bytes)
+    }
+}
+
+/// A statement with a signature, as it comes off the wire: anybody can write one.
+#[derive(
+    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+pub struct Signed<T> {
+    /// What is said.
+    pub body: T,
+    /// Who is said to say it.
+    pub by: PartyId,
+    /// The signature that is to prove it.
+    pub signature: Signature,
+}
+
+/// A statement whose signature verified. Comes from [`crate::KeyRing::check`] or from
+/// [`crate::Signer::sign`], from nowhere else.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Verified<T> {
+    signed: Signed<T>,
+}
+
+impl<T> Verified<T> {
+    pub(crate) fn new(signed: Signed<T>) -> Self {
+        Verified { signed }
+    }
+
+    /// What was said.
+    pub fn body(&self) -> &T {
+        &self.signed.body
+    }
+
+    /// Who said it.
+    pub fn by(&self) -> PartyId {
+        self.signed.by
+    }
+
+    /// The wire form, to be sent on.
+    pub fn signed(&self) -> &Signed<T> {
+        &self.signed
+    }
+
+    /// The wire form, given away.
+    pub fn into_signed(self) -> Signed<T> {
+        self.signed
+    }
+}

@@ -1,0 +1,27 @@
+//! The deterministic simulator: virtual time, network models, faults, the adversary and its
+//! referee.
+//!
+//! A [`World`] is a value: parties, packets in flight, disks, the adversary and the observers.
+//! It runs to a verdict or forks; the same setup gives the same events, whatever the machine.
+
+mod adversary;
+mod delay;
+mod disk;
+mod environment;
+mod network;
+mod queue;
+mod rules;
+mod schedulers;
+mod seat;
+mod setup;
+mod world;
+
+pub use adversary::{Adversary, Behaving, Flight, Move, Moves, Sight};
+pub use delay::{Delay, Regions};
+pub use disk::{Disk, DiskAfter};
+pub use environment::{Crash, Cut, Environment};
+pub use network::{Bound, Network};
+pub use rules::{Action, Matcher, MessageRule};
+pub use schedulers::{STRATEGIES, Scheduler, Strategy, StrategyInfo, is_adaptive, strategy};
+pub use setup::{Arrival, Setup, Stop};
+pub use world::{Outcome, World};

@@ -1,0 +1,119 @@
+//! Small-scope changes (ByzzFuzz): one field of a message changed, the message signed again.
+
+use serde_json::Value;
+
+use super::{Behaviour, Env, Sending, Trigger, through};
+use crate::{Attack, Effect, Effects, Input, Material, Packet, Stream, Target};
+
+/// To some receivers, sends a message with one field changed and signed again in place of the
+/// true one.
+#[derive(Clone, Debug)]
+pub(crate) struct Mutate<P: Attack> {
+    pub(crate) inner: Box<dyn Behaviour<P>>,
+    pub(crate) trigger: Trigger,
+}
+
+impl<P: Attack> Behaviour<P> for Mutate<P> {
+    fn step(&mut self, env: &Env<'_, P>, input: &Input<P>, fx: &mut Effects<P>) {
+        let Mutate { inner, trigger } = self;
+        through(&mut **inner, env, input, fx, |sending, fx| {
+            if !trigger.hits(sending.packet.tag(), fx.now()) {
+                return sending.put(fx);
+            }
+            let wire = sending.packet.wire();
+            let changed = wire.and_then(|wire| change(wire, trigger.stream(), &env.material));
+            let Some(changed) = changed.map(Packet::new) else { return sending.put(fx) };
+            let mut fired = false;
+            for receiver in env.receivers(sending.to) {
+                let to = Target::One(receiver);
+                let lie = receiver != env.party && trigger.stream().below(2) == 0;
+                fired |= lie && env.reaches_honest(to);
+                let packet = if lie { changed.clone() } else { sending.packet.clone() };
+                Sending { to, packet, hold: sending.hold }.put(fx);
+            }
+            if fired {
+                fx.push(Effect::Fired(trigger.number));
+            }
+        });
+    }
+
+    fn machines(&mut self, each: &mut dyn FnMut(&mut P)) {
+        self.inner.machines(each);
+    }
+
+    fn boxed(&self) -> Box<dyn Behaviour<P>> {
+        Box::new(self.clone())
+    }
+}
+
+/// The message with one random leaf changed, signed again.
+fn change<P: Attack>(
+    wire: &P::Wire,
+    stream: &mut Stream,
+    material: &Material<'_, P>,
+) -> Option<P::Wire> {
+    let mut value = serde_json::to_value(wire).ok()?;
+    let mut paths = Vec::new();
+    leaves(&value, &mut String::new(), &mut paths);
+    let path = stream.pick(&paths)?.clone();
+    let leaf = value.pointer_mut(&path)?;
+    *leaf = match &*leaf {
+        Value::Number(number) => {
+            let number = number.as_u64().unwrap_or_default();
+            let near = [number.saturating_add(1), number.saturating_sub(1), 0, number ^ 1];
+            Value::from(*stream.pick(&near)?)
+        }
+        Value::String(_) => {
+            // A digest: that of another message which was seen.
+            let seen = material.seen.len() as u64;
+            let other = &material.seen.get(stream.below(seen) as usize)?.tag().digest;
+            Value::from(format!("{other:#}"))
+        }
+        _ => Value::Null,
+    };
+    P::resign(&serde_json::from_value(value).ok()?, material)
+}
+
+/// The paths of all leaves that are not signatures.
+fn leaves(value: &Value, path: &mut String, paths: &mut Vec<String>) {
+    let length = path.len();
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter().filter(|(name, _)| *name != "signature") {
+                path.push('/');
+                path.push_str(name);
+                leaves(field, path, paths);
+                path.truncate(length);
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                path.push_str(&format!("/{at}"));
+                leaves(item, path, paths);
+                path.truncate(length);
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
+        Value::Number(_) | Value::String(_) => paths.push(path.clone()),
+    }
+}
+
+/// Sets fields of a message by their paths in its serde form, such as `Vote.body.view`, and
+/// signs it again if its author is corrupted.
+///
+/// # Errors
+/// Which path the message does not have, or which value does not fit it.
+pub fn set_field<P: Attack>(
+    wire: &P::Wire,
+    fields: &[(String, Value)],
+    material: &Material<'_, P>,
+) -> Result<P::Wire, String> {
+    let mut value = serde_json::to_value(wire).map_err(|error| error.to_string())?;
+    for (path, field) in fields {
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let found = value.pointer_mut(&pointer);
+        *found.ok_or_else(|| format!("the message has no field `{path}`"))? = field.clone();
+    }
+    let changed = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    P::resign(&changed, material).ok_or_else(|| "the message cannot be signed again".to_owned())
+}

@@ -1,0 +1,6 @@
+//! Attacks on PBFT.
+
+use super::Pbft;
+use crate::Attack;
+
+impl Attack for Pbft {}

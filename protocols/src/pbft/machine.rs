@@ -1,0 +1,281 @@
+//! The state of a party, and what it does at the start, on input and when a timer fires.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use byzlab_crypto::{Certificate, Digest, PartyId, Reject, Signer, Tally, Verified};
+
+use super::{
+    ABOUT, Params,
+    rules::{Lock, Rules},
+    wire::{self, Message, Proposal, Report, Vote, Vote2, Wire},
+};
+use crate::{
+    About, Context, Effects, Field, Packet, Protocol, Request, Situation, Stored, Tag, Time,
+    Values, View,
+    effects::Shown,
+    smr::{Ordered, Replica, Sync},
+};
+
+/// How many views back votes are kept. Losing older ones is safe: a later commit covers them
+/// (corrections C5).
+pub(super) const VIEWS_KEPT: u64 = 8;
+
+/// The moments at which a party acts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Timer {
+    /// 4vΔ.
+    Status(View),
+    /// (4v+1)Δ.
+    Propose(View),
+    /// (4v+2)Δ.
+    Vote(View),
+    /// (4v+3)Δ.
+    Vote2(View),
+    /// A body did not come.
+    Fetch(Digest),
+}
+
+/// What must survive a crash (corrections A10).
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Record {
+    /// The last view for which a status was sent: no vote2 of an earlier view follows.
+    pub status: View,
+    /// The lock that it named, or a later one; nothing for genesis.
+    pub lock: Option<Certificate<Vote>>,
+    /// The last view in which this party proposed, and what.
+    pub proposed: Option<(View, Digest)>,
+    /// The last view in which it voted, and for what.
+    pub voted: Option<(View, Digest)>,
+    /// The last view in which it sent vote2.
+    pub voted2: View,
+    /// The highest commit certificate.
+    pub committed: Option<Certificate<Vote2>>,
+}
+
+/// A party of PBFT.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Pbft {
+    pub(super) shared: Shared,
+    pub(super) me: Signer,
+    pub(super) record: Record,
+    pub(super) replica: Replica,
+    /// Whether the party takes part: not if its disk was empty in an instance that had started.
+    pub(super) active: bool,
+    /// The view that the clock says; genesis before the first one.
+    pub(super) view: View,
+    /// Leader of the view: the statuses received.
+    pub(super) reports: BTreeMap<PartyId, (Report, Option<Certificate<Vote2>>)>,
+    /// Valid proposals of the view, in order of arrival, two at the most.
+    pub(super) proposals: Vec<Arc<Proposal>>,
+    /// Votes of the last views.
+    pub(super) votes: BTreeMap<View, Tally<Vote>>,
+    /// Second votes of the last views.
+    pub(super) votes2: BTreeMap<View, Tally<Vote2>>,
+    /// The highest second vote of each party: a lower lock reported later proves its guilt.
+    pub(super) last_vote2: Vec<Option<Verified<Vote2>>>,
+}
+
+/// What does not change: compared and hashed by what names it.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) context: Arc<Context>,
+    pub(super) rules: &'static Rules,
+}
+
+impl PartialEq for Shared {
+    fn eq(&self, other: &Self) -> bool {
+        self.rules.name == other.rules.name
+            && self.context.committee.instance() == other.context.committee.instance()
+    }
+}
+
+impl Eq for Shared {}
+
+impl std::hash::Hash for Shared {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.rules.name.hash(state);
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "rules {}", self.rules.name)
+    }
+}
+
+impl Pbft {
+    pub(super) fn context(&self) -> &Context {
+        &self.shared.context
+    }
+
+    /// The lock as plain data.
+    pub(super) fn lock(&self) -> Lock {
+        lock_of(self.record.lock.as_ref(), self.replica.chain.genesis())
+    }
+
+    /// When a phase of a view begins: 0 status, 1 propose, 2 vote, 3 vote2.
+    pub(super) fn phase(&self, view: View, phase: u64) -> Time {
+        let phases = view.0.saturating_mul(4).saturating_add(phase);
+        Time(self.context().delta.0.saturating_mul(phases))
+    }
+
+    pub(super) fn persist(&self, fx: &mut Effects<Self>) {
+        fx.persist(self.record.clone());
+    }
+}
+
+/// A certificate as plain data; none is genesis.
+pub(super) fn lock_of(lock: Option<&Certificate<Vote>>, genesis: Digest) -> Lock {
+    lock.map_or((View::GENESIS, genesis), |lock| (lock.statement().view, lock.statement().hash))
+}
+
+impl Ordered for Pbft {
+    fn sync(message: Sync) -> Wire {
+        Wire::Sync(message)
+    }
+
+    fn sync_timer(hash: Digest) -> Timer {
+        Timer::Fetch(hash)
+    }
+}
+
+impl Protocol for Pbft {
+    const ABOUT: About = ABOUT;
+
+    type Params = Params;
+    type Wire = Wire;
+    type Message = Message;
+    type Timer = Timer;
+    type Record = Record;
+
+    fn fields() -> &'static [Field] {
+        super::FIELDS
+    }
+
+    fn params(values: &Values) -> Params {
+        Params::from_values(values)
+    }
+
+    fn new(context: &Arc<Context>, signer: Signer, params: &Params) -> Self {
+        let shared = Shared { context: context.clone(), rules: params.rules() };
+        Pbft {
+            replica: Replica::new(context, signer.party(), params.batch),
+            shared,
+            me: signer,
+            record: Record::default(),
+            active: true,
+            view: View::GENESIS,
+            reports: BTreeMap::new(),
+            proposals: Vec::new(),
+            votes: BTreeMap::new(),
+            votes2: BTreeMap::new(),
+            last_vote2: vec![None; context.committee.n()],
+        }
+    }
+
+    fn tag(wire: &Wire) -> Tag {
+        wire::tag(wire)
+    }
+
+    fn check(context: &Context, wire: &Wire) -> Result<Message, Reject> {
+        wire::check(context, wire)
+    }
+
+    fn start(&mut self, recovered: Option<&Stored<Record>>, fx: &mut Effects<Self>) {
+        match recovered {
+            None => self.active = fx.now() == Time::ZERO,
+            Some(stored) => self.recover(stored, fx),
+        }
+        if self.active {
+            // After a crash the present view counts as done: the next one is the first to act in.
+            let mut next = View(fx.now().0 / (self.context().delta.0 * 4)).next();
+            next = next.max(self.record.status.next());
+            fx.set_timer(Timer::Status(next), self.phase(next, 0));
+        }
+    }
+
+    fn command(&mut self, request: &Request, fx: &mut Effects<Self>) {
+        self.replica.submit(request, fx);
+    }
+
+    fn message(&mut self, from: PartyId, message: &Message, fx: &mut Effects<Self>) {
+        if !self.active {
+            return;
+        }
+        match message {
+            Message::Status { report, commit, bodies } => {
+                self.on_status(report, commit.as_ref(), bodies, fx);
+            }
+            Message::Propose(proposal) => self.on_propose(proposal, fx),
+            Message::Vote(vote) => self.on_vote(vote, fx),
+            Message::Vote2 { vote, certificate } => self.on_vote2(vote, certificate, fx),
+            Message::Commit(certificate) => self.on_commit(certificate, fx),
+            Message::Fetch { hash, above } => self.replica.answer(from, hash, *above, fx),
+            Message::Blocks(blocks) => self.on_blocks(from, blocks, fx),
+        }
+    }
+
+    fn timer(&mut self, timer: Timer, fx: &mut Effects<Self>) {
+        match timer {
+            Timer::Status(view) => self.begin(view, fx),
+            Timer::Propose(view) => self.propose(view, fx),
+            Timer::Vote(view) => self.vote(view, fx),
+            Timer::Vote2(view) => self.vote2(view, true, fx),
+            Timer::Fetch(hash) => {
+                let context = self.shared.context.clone();
+                self.replica.ask_again(hash, &context, fx);
+            }
+        }
+    }
+
+    fn show(&self, shown: &mut Shown) {
+        shown.value("view", self.view);
+        shown.value("lock", format!("{} of view {}", self.lock().1, self.lock().0));
+        shown.value("voted", self.record.voted.map_or(View::GENESIS, |(view, _)| view));
+        shown.value("voted2", self.record.voted2);
+        shown.value("height", self.replica.chain.decided_height());
+        shown.value("pending", self.replica.pool.len());
+    }
+
+    fn deadline(context: &Context, _params: &Params, situation: &Situation) -> Option<Time> {
+        super::deadline(context, situation)
+    }
+
+    fn forensics(
+        context: &Context,
+        witnessed: &[Arc<Packet<Self>>],
+    ) -> Vec<byzlab_crypto::Evidence> {
+        super::forensics::culprits(context, witnessed)
+    }
+}
+
+impl Pbft {
+    /// Takes back what the disk holds.
+    fn recover(&mut self, stored: &Stored<Record>, fx: &mut Effects<Self>) {
+        self.record = (*stored.record).clone();
+        self.replica.recover(&stored.blocks);
+        self.view = View(fx.now().0 / (self.context().delta.0 * 4));
+        self.try_decide(fx);
+    }
+
+    /// Line 1: a view begins; everybody tells its leader what it is locked on.
+    fn begin(&mut self, view: View, fx: &mut Effects<Self>) {
+        self.view = view;
+        self.reports.clear();
+        self.proposals.clear();
+        let oldest = View(view.0.saturating_sub(VIEWS_KEPT));
+        self.votes = self.votes.split_off(&oldest);
+        self.votes2 = self.votes2.split_off(&oldest);
+
+        fx.enter(view);
+        fx.note(1);
+        let leader = self.context().leader(view);
+        if leader == self.me.party() {
+            fx.set_timer(Timer::Propose(view), self.phase(view, 1));
+        }
+        fx.set_timer(Timer::Vote(view), self.phase(view, 2));
+        fx.set_timer(Timer::Vote2(view), self.phase(view, 3));
+        fx.set_timer(Timer::Status(view.next()), self.phase(view.next(), 0));
+        self.send_status(view, leader, fx);
+    }
+}

@@ -1,0 +1,203 @@
+//! Statuses and proposals: reading a quorum before proposing.
+
+use std::sync::Arc;
+
+use byzlab_crypto::{Certificate, Evidence, PartyId};
+
+use super::{
+    machine::{Pbft, lock_of},
+    rules::Lock,
+    wire::{Proposal, Report, Status, Vote2, Wire, WireReport, justification},
+};
+use crate::{
+    Effects, View,
+    smr::{Block, WINDOW, WireBlock},
+};
+
+impl Pbft {
+    /// Line 1: the status, durable before it leaves.
+    pub(super) fn send_status(&mut self, view: View, leader: PartyId, fx: &mut Effects<Self>) {
+        let (lock_view, lock_hash) = self.lock();
+        self.record.status = view;
+        self.persist(fx);
+        let status = self.me.sign(Status { view, lock_view, lock_hash }).into_signed();
+        let lock = self.record.lock.as_ref().map(|lock| lock.claim().clone());
+        let commit = self.record.committed.as_ref().map(|commit| commit.claim().clone());
+        let undecided = self.replica.chain.undecided(&lock_hash);
+        let bodies = newest(&undecided);
+        fx.send(leader, Wire::Status { report: WireReport { status, lock }, commit, bodies });
+    }
+
+    /// Line 2: the leader gathers the statuses of its view, one of each party.
+    pub(super) fn on_status(
+        &mut self,
+        report: &Report,
+        commit: Option<&Certificate<Vote2>>,
+        bodies: &[Block],
+        fx: &mut Effects<Self>,
+    ) {
+        let context = self.shared.context.clone();
+        let status = report.status.body();
+        self.compare_with_vote2(report, fx);
+        if let Some(commit) = commit {
+            self.on_commit(commit, fx);
+        }
+        if status.view != self.view || context.leader(self.view) != self.me.party() {
+            return fx.refuse("status for another leader or view");
+        }
+        let certified = report.lock.is_some().then(|| self.certified(report));
+        let genesis = self.replica.chain.genesis();
+        if !(self.shared.rules.shows_lock)(status, certified, genesis) {
+            return fx.refuse("status names another lock");
+        }
+        fx.note(2);
+        self.replica.adopt(&status.lock_hash, bodies, &context, fx);
+        self.replica.want(&status.lock_hash, true, [report.status.by()], &context, fx);
+        let entry = (report.clone(), commit.cloned());
+        self.reports.entry(report.status.by()).or_insert(entry);
+    }
+
+    fn certified(&self, report: &Report) -> Lock {
+        lock_of(report.lock.as_ref(), self.replica.chain.genesis())
+    }
+
+    /// Line 16: a party that sent vote2 and later reports a lower lock forgot what it signed.
+    fn compare_with_vote2(&self, report: &Report, fx: &mut Effects<Self>) {
+        let vote2 = self.last_vote2[report.status.by().index()].as_ref();
+        let evidence = vote2.and_then(|vote2| Evidence::pair(vote2, &report.status));
+        if let Some(evidence) = evidence {
+            fx.note(16);
+            fx.accuse(evidence);
+        }
+    }
+
+    /// Lines 3 to 5: the leader builds on the highest lock that a quorum reports.
+    pub(super) fn propose(&mut self, view: View, fx: &mut Effects<Self>) {
+        let done = self.record.proposed.is_some_and(|(last, _)| last >= view);
+        if view != self.view || done {
+            return;
+        }
+        let Some((reports, highest)) = self.select(fx) else {
+            fx.note(4);
+            return;
+        };
+        let Some(parent) = self.replica.chain.get(&highest.1).cloned() else { return };
+        fx.note(3);
+        let statuses: Vec<_> =
+            reports.iter().map(|report| report.status.signed().clone()).collect();
+        let requests = self.replica.batch(&parent);
+        let justify = (highest.0, justification(&statuses));
+        let block = Block::propose(&self.me, &parent, view, justify, &requests);
+
+        let context = self.shared.context.clone();
+        self.record.proposed = Some((view, block.hash()));
+        self.replica.keep(&block, &context, fx);
+        self.persist(fx);
+        fx.note(5);
+        let reports = reports.iter().map(Report::wire).collect();
+        let bodies = self.bodies_for(&parent);
+        let block = block.wire().expect("a proposed block has a wire form").clone();
+        fx.broadcast(Wire::Propose { block, reports, bodies });
+    }
+
+    /// Line 14 (corrections A1, AV2): the statuses to build on. As long as the highest of them
+    /// names a block whose path is not held, that one is left out and its body fetched.
+    fn select(&mut self, fx: &mut Effects<Self>) -> Option<(Vec<Report>, Lock)> {
+        let context = self.shared.context.clone();
+        let mut reports: Vec<Report> =
+            self.reports.values().map(|(report, _)| report.clone()).collect();
+        loop {
+            if !(self.shared.rules.enough)(&context.committee, reports.len()) {
+                return None;
+            }
+            let locks: Vec<_> = reports.iter().map(|report| self.certified(report)).collect();
+            let highest = (self.shared.rules.highest)(&locks)?;
+            if self.replica.chain.holds_path(&highest.1) {
+                return Some((reports, highest));
+            }
+            fx.note(14);
+            let sources = reports.iter().filter(|report| self.certified(report) == highest);
+            let sources: Vec<_> = sources.map(|report| report.status.by()).collect();
+            self.replica.want(&highest.1, true, sources, &context, fx);
+            reports.retain(|report| {
+                lock_of(report.lock.as_ref(), self.replica.chain.genesis()) != highest
+            });
+        }
+    }
+
+    /// Corrections A1, AV3: the bodies that some party that reported may lack.
+    fn bodies_for(&self, parent: &Block) -> Vec<Arc<WireBlock>> {
+        let own = self.replica.chain.decided_height();
+        let height = |commit: &Option<Certificate<Vote2>>| match commit {
+            None => 0,
+            Some(commit) => {
+                self.replica.chain.get(&commit.statement().hash).map_or(own, Block::height)
+            }
+        };
+        let lowest = self.reports.values().map(|(_, commit)| height(commit)).min().unwrap_or(own);
+        newest(&self.replica.chain.path_above(&parent.hash(), lowest))
+    }
+
+    /// Line 6: a proposal is kept if it is justified; it is voted for when its time comes.
+    pub(super) fn on_propose(&mut self, proposal: &Arc<Proposal>, fx: &mut Effects<Self>) {
+        let context = self.shared.context.clone();
+        proposal.reports.iter().for_each(|report| self.compare_with_vote2(report, fx));
+        self.replica.witness(&proposal.block, &context, fx);
+        if proposal.block.view() != self.view {
+            return fx.refuse("proposal of another view");
+        }
+        if let Err(reason) = self.justified(proposal) {
+            return fx.refuse(reason);
+        }
+        if self.proposals.len() >= 2 || self.proposals.iter().any(|seen| seen == proposal) {
+            return;
+        }
+        fx.note(6);
+        let parent = proposal.block.parent();
+        self.replica.adopt(&parent, &proposal.bodies, &context, fx);
+        let proposer = proposal.block.header().proposer;
+        self.replica.want(&parent, true, [proposer], &context, fx);
+        self.replica.keep(&proposal.block, &context, fx);
+        if fx.now() <= self.phase(self.view, 2) {
+            self.proposals.push(proposal.clone());
+        }
+        self.try_decide(fx);
+    }
+
+    /// Whether S justifies the block, as far as that can be told from the proposal alone.
+    fn justified(&self, proposal: &Proposal) -> Result<(), &'static str> {
+        let rules = self.shared.rules;
+        let context = self.context();
+        let header = proposal.block.header();
+        let genesis = self.replica.chain.genesis();
+        if !(rules.from_leader)(header.proposer, context.leader(header.view)) {
+            return Err("proposer does not lead the view");
+        }
+        let mut locks = Vec::with_capacity(proposal.reports.len());
+        for report in &proposal.reports {
+            let status = report.status.body();
+            let certified = report.lock.is_some().then(|| self.certified(report));
+            if !(rules.speaks_for)(status, header.view) {
+                return Err("status for another view");
+            }
+            if !(rules.shows_lock)(status, certified, genesis) {
+                return Err("status names another lock");
+            }
+            locks.push(certified.unwrap_or((View::GENESIS, genesis)));
+        }
+        if !(rules.enough)(&context.committee, locks.len()) {
+            return Err("too few statuses");
+        }
+        let highest = (rules.highest)(&locks).ok_or("two blocks of the highest rank")?;
+        if !(rules.justified)(&header.parent, header.justify_view, &highest) {
+            return Err("does not extend the highest lock");
+        }
+        Ok(())
+    }
+}
+
+/// The wire forms of the newest blocks of a path.
+fn newest(path: &[Block]) -> Vec<Arc<WireBlock>> {
+    let newest = &path[path.len().saturating_sub(WINDOW)..];
+    newest.iter().filter_map(|block| block.wire().cloned()).collect()
+}

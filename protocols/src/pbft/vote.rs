@@ -1,0 +1,207 @@
+//! Votes, second votes, commit certificates: locking a quorum before committing.
+
+use std::sync::Arc;
+
+use byzlab_crypto::{Added, Certificate, PartyId, Proof, Verified};
+
+use super::{
+    machine::{Pbft, VIEWS_KEPT, lock_of},
+    wire::{CommitProof, Proposal, Vote, Vote2, Wire},
+};
+use crate::{
+    Effects, View,
+    smr::{Block, Commit},
+};
+
+impl Pbft {
+    /// Line 7: at (4v+2)Δ, for the first proposal of the view that is justified and whose path
+    /// is held.
+    pub(super) fn vote(&mut self, view: View, fx: &mut Effects<Self>) {
+        if view != self.view {
+            return;
+        }
+        for proposal in std::mem::take(&mut self.proposals) {
+            let voted = self.record.voted.map_or(View::GENESIS, |(voted, _)| voted);
+            if (self.shared.rules.may_vote)(voted, view) && self.can_vote(&proposal) {
+                self.cast_vote(view, &proposal, fx);
+            }
+        }
+    }
+
+    /// What can only be told with the chain at hand (corrections A1, AV1; B2: a party that has
+    /// decided votes for nothing that conflicts).
+    fn can_vote(&self, proposal: &Proposal) -> bool {
+        let rules = self.shared.rules;
+        let chain = &self.replica.chain;
+        let block = &proposal.block;
+        let parent = block.parent();
+        chain.holds_path(&block.hash())
+            && chain.get(&parent).is_some_and(|parent| parent.height() + 1 == block.height())
+            && chain.extends(&parent, &chain.decided())
+            && (rules.valid_payload)(chain.fresh(block))
+            && (rules.yields)(self.lock().0, block.header().justify_view)
+    }
+
+    fn cast_vote(&mut self, view: View, proposal: &Proposal, fx: &mut Effects<Self>) {
+        let genesis = self.replica.chain.genesis();
+        let highest = proposal.reports.iter().filter_map(|report| report.lock.as_ref());
+        if let Some(highest) = highest.max_by_key(|lock| lock.statement().view)
+            && (self.shared.rules.raises)(self.lock().0, lock_of(Some(highest), genesis).0)
+        {
+            fx.note(8);
+            self.record.lock = Some(highest.clone());
+        }
+        let block = &proposal.block;
+        self.record.voted = Some((view, block.hash()));
+        self.persist(fx);
+        fx.note(7);
+        let justify_view = block.header().justify_view;
+        let vote = self.me.sign(Vote { view, hash: block.hash(), justify_view });
+        fx.broadcast(Wire::Vote(vote.into_signed()));
+    }
+
+    /// Counts a vote of this view or one of the last.
+    pub(super) fn on_vote(&mut self, vote: &Verified<Vote>, fx: &mut Effects<Self>) {
+        let view = vote.body().view;
+        if !self.keeps(view) {
+            return fx.refuse("vote of a view that is not kept");
+        }
+        let added = self.votes.entry(view).or_default().add(vote);
+        let Some(count) = self.counted(added, fx) else { return };
+        let context = self.shared.context.clone();
+        let one_honest = context.committee.one_honest();
+        let hash = vote.body().hash;
+        if count <= one_honest && !self.replica.chain.holds_path(&hash) {
+            fx.note(15);
+            self.replica.want(&hash, count == one_honest, [vote.by()], &context, fx);
+        }
+        if count == context.committee.quorum() && fx.now() > self.phase(view, 3) {
+            // A quorum that completes late is too late for vote2: the rule says no.
+            self.vote2(view, false, fx);
+        }
+    }
+
+    /// The number of votes for a statement, if the vote is a new one. Accuses double voters.
+    fn counted(&self, added: Added, fx: &mut Effects<Self>) -> Option<usize> {
+        match added {
+            Added::Counted(count) => Some(count),
+            Added::Conflicting(count, evidence) => {
+                fx.note(16);
+                fx.accuse(*evidence);
+                Some(count)
+            }
+            Added::Repeated | Added::Ignored => None,
+        }
+    }
+
+    /// Votes are kept for the present view and the last few.
+    fn keeps(&self, view: View) -> bool {
+        View::GENESIS < view && view <= self.view && self.view.0 - view.0 <= VIEWS_KEPT
+    }
+
+    /// Lines 9 and 10: at (4v+3)Δ, a quorum of votes makes a certificate; lock, then say so.
+    pub(super) fn vote2(&mut self, view: View, on_time: bool, fx: &mut Effects<Self>) {
+        let rules = self.shared.rules;
+        if view <= self.record.voted2 || !(rules.may_vote2)(view, self.record.status, on_time) {
+            return;
+        }
+        let tally = self.votes.get(&view);
+        let certificate = tally.and_then(|tally| tally.any_certificate(&self.context().committee));
+        let Some(certificate) = certificate else { return };
+        let hash = certificate.statement().hash;
+        let chain = &self.replica.chain;
+        if !chain.holds_path(&hash) || !chain.extends(&hash, &chain.decided()) {
+            return;
+        }
+        fx.note(9);
+        if (rules.locks)(self.lock().0, view) {
+            self.record.lock = Some(certificate.clone());
+        }
+        self.record.voted2 = view;
+        self.persist(fx);
+        fx.note(10);
+        let vote = self.me.sign(Vote2 { view, hash }).into_signed();
+        fx.broadcast(Wire::Vote2 { vote, certificate: certificate.claim().clone() });
+    }
+
+    /// Line 11: counts a second vote; a quorum of them is a commit certificate.
+    pub(super) fn on_vote2(
+        &mut self,
+        vote: &Verified<Vote2>,
+        certificate: &Certificate<Vote>,
+        fx: &mut Effects<Self>,
+    ) {
+        let Vote2 { view, hash } = *vote.body();
+        if !self.keeps(view) {
+            return fx.refuse("vote2 of a view that is not kept");
+        }
+        let last = &mut self.last_vote2[vote.by().index()];
+        if last.as_ref().is_none_or(|last| last.body().view < view) {
+            *last = Some(vote.clone());
+        }
+        let added = self.votes2.entry(view).or_default().add(vote);
+        let Some(count) = self.counted(added, fx) else { return };
+        let context = self.shared.context.clone();
+        if count == 1 {
+            self.replica.want(&hash, true, certificate.signers().iter(), &context, fx);
+        }
+        if count != context.committee.quorum() {
+            return;
+        }
+        let tally = self.votes2.get(&view);
+        let commit = tally.and_then(|tally| tally.certificate(&context.committee, vote.body()));
+        if let Some(commit) = commit {
+            fx.note(11);
+            self.on_commit(&commit, fx);
+        }
+    }
+
+    /// Lines 12 and 13: a commit certificate, made or received, is passed on once and decides.
+    pub(super) fn on_commit(&mut self, commit: &Certificate<Vote2>, fx: &mut Effects<Self>) {
+        if let Some(known) = &self.record.committed {
+            let (known, new) = (known.statement(), commit.statement());
+            if known == new {
+                return;
+            }
+            if known.view >= new.view {
+                // Covered by the higher one, unless two quorums disagree.
+                if self.replica.chain.get(&new.hash).is_some() {
+                    self.replica.decide(&new.hash, &proof(commit), fx);
+                }
+                return;
+            }
+        }
+        self.record.committed = Some(commit.clone());
+        self.persist(fx);
+        fx.note(12);
+        fx.broadcast(Wire::Commit(commit.claim().clone()));
+        self.try_decide(fx);
+    }
+
+    /// Line 13: decides what the highest commit certificate covers, once all of it is held.
+    pub(super) fn try_decide(&mut self, fx: &mut Effects<Self>) {
+        let Some(commit) = self.record.committed.clone() else { return };
+        let context = self.shared.context.clone();
+        match self.replica.decide(&commit.statement().hash, &proof(&commit), fx) {
+            Commit::Decided(blocks) if blocks.is_empty() => {}
+            Commit::Decided(_) => fx.note(13),
+            Commit::Missing(_) => {
+                let signers = commit.signers();
+                self.replica.want(&commit.statement().hash, true, signers.iter(), &context, fx);
+            }
+            Commit::Conflict => {}
+        }
+    }
+
+    /// Bodies came.
+    pub(super) fn on_blocks(&mut self, from: PartyId, blocks: &[Block], fx: &mut Effects<Self>) {
+        let context = self.shared.context.clone();
+        if self.replica.blocks(from, blocks, &context, fx) {
+            self.try_decide(fx);
+        }
+    }
+}
+
+fn proof(commit: &Certificate<Vote2>) -> Arc<dyn Proof> {
+    Arc::new(CommitProof(commit.claim().clone()))
+}

@@ -1,0 +1,244 @@
+//! Blocks: a signed header and the requests that it commits to.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use byzlab_crypto::{Contradicts, Digest, PartyId, Reject, Signed, Signer, Statement, Verified};
+use serde::{Deserialize, Serialize};
+
+use super::{Command, MAX_PAYLOAD, Request, RequestId};
+use crate::{Context, View};
+
+/// The most requests in a block.
+pub const MAX_BATCH: usize = 4096;
+
+/// What the hash of a block covers.
+#[derive(Clone, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct Header {
+    /// The instance.
+    pub instance: Digest,
+    /// The distance from genesis.
+    pub height: u64,
+    /// The hash of the block before it.
+    pub parent: Digest,
+    /// The view in which it is proposed.
+    pub view: View,
+    /// Who proposes it.
+    pub proposer: PartyId,
+    /// The view of the certificate that justifies it.
+    pub justify_view: View,
+    /// The digest of all that justifies it: one hash, one justification.
+    pub justification: Digest,
+    /// The digest of its requests.
+    pub payload: Digest,
+}
+
+impl Header {
+    /// The hash of the block.
+    pub fn hash(&self) -> Digest {
+        let bytes = borsh::to_vec(self).expect("writing to a vector cannot fail");
+        Digest::of("byzlab/smr/block-hash/1", &bytes)
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "block {} of view {} at height {}", self.hash(), self.view, self.height)
+    }
+}
+
+impl Statement for Header {
+    const DOMAIN: &'static str = "byzlab/smr/block/1";
+}
+
+impl Contradicts<Header> for Header {
+    const FAULT: &'static str = "equivocation";
+
+    /// A correct leader proposes one block in a view.
+    fn contradicts(&self, other: &Header, by: PartyId) -> bool {
+        self.view == other.view && self.proposer == by && other.proposer == by && self != other
+    }
+}
+
+/// A block as it travels.
+#[derive(
+    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+pub struct WireBlock {
+    /// The header under the proposer's signature.
+    pub header: Signed<Header>,
+    /// The requests that it commits to.
+    pub requests: Vec<Signed<Command>>,
+}
+
+/// A block whose hash, signature and requests were checked. Genesis is one by definition.
+#[derive(Clone)]
+pub struct Block {
+    hash: Digest,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    header: Header,
+    /// Nothing only for genesis.
+    wire: Option<Arc<WireBlock>>,
+    requests: Arc<[RequestId]>,
+}
+
+impl Block {
+    /// The first block of an instance, which nobody proposed.
+    pub fn genesis(instance: Digest) -> Block {
+        let header = Header {
+            instance,
+            height: 0,
+            parent: Digest::ZERO,
+            view: View::GENESIS,
+            proposer: PartyId(0),
+            justify_view: View::GENESIS,
+            justification: Digest::ZERO,
+            payload: payload_digest(&[]),
+        };
+        let inner = Inner { wire: None, requests: [].into(), header };
+        Block { hash: inner.header.hash(), inner: Arc::new(inner) }
+    }
+
+    /// Builds and signs a block on `parent`.
+    pub fn propose(
+        signer: &Signer,
+        parent: &Block,
+        view: View,
+        justify: (View, Digest),
+        requests: &[Request],
+    ) -> Block {
+        let requests: Vec<_> = requests.iter().map(|request| request.signed().clone()).collect();
+        let header = Header {
+            instance: signer.instance(),
+            height: parent.height() + 1,
+            parent: parent.hash(),
+            view,
+            proposer: signer.party(),
+            justify_view: justify.0,
+            justification: justify.1,
+            payload: payload_digest(&requests),
+        };
+        let header = signer.sign(header).into_signed();
+        Block::of(Arc::new(WireBlock { header, requests }))
+    }
+
+    fn of(wire: Arc<WireBlock>) -> Block {
+        let header = wire.header.body.clone();
+        let id =
+            |request: &Signed<Command>| RequestId { client: request.by, seq: request.body.seq };
+        let requests = wire.requests.iter().map(id).collect();
+        Block { hash: header.hash(), inner: Arc::new(Inner { header, wire: Some(wire), requests }) }
+    }
+
+    /// Checks a received block: signature, instance, payload, every client's signature.
+    ///
+    /// # Errors
+    /// The first of these that fails.
+    pub fn check(context: &Context, wire: &Arc<WireBlock>) -> Result<Block, Reject> {
+        let header = &wire.header.body;
+        if wire.requests.len() > MAX_BATCH {
+            return Err(Reject::Oversize);
+        }
+        if wire.requests.iter().any(|request| request.body.payload.len() > MAX_PAYLOAD) {
+            return Err(Reject::Oversize);
+        }
+        context.committee.check(&wire.header)?;
+        if header.proposer != wire.header.by {
+            return Err(Reject::Malformed("proposer and signer differ"));
+        }
+        if header.instance != context.committee.instance() {
+            return Err(Reject::Malformed("block of another instance"));
+        }
+        if header.height == 0 || header.view == View::GENESIS {
+            return Err(Reject::Malformed("only genesis has height or view 0"));
+        }
+        if header.payload != payload_digest(&wire.requests) {
+            return Err(Reject::Malformed("payload differs from its digest"));
+        }
+        for request in &wire.requests {
+            context.clients.check(request)?;
+        }
+        Ok(Block::of(wire.clone()))
+    }
+
+    /// Its hash.
+    pub fn hash(&self) -> Digest {
+        self.hash
+    }
+
+    /// What the hash covers.
+    pub fn header(&self) -> &Header {
+        &self.inner.header
+    }
+
+    /// The distance from genesis.
+    pub fn height(&self) -> u64 {
+        self.inner.header.height
+    }
+
+    /// The view in which it was proposed.
+    pub fn view(&self) -> View {
+        self.inner.header.view
+    }
+
+    /// The hash of the block before it.
+    pub fn parent(&self) -> Digest {
+        self.inner.header.parent
+    }
+
+    /// The header under its proposer's signature, which was checked; genesis has none.
+    pub fn signed_header(&self, context: &Context) -> Option<Verified<Header>> {
+        context.committee.check(&self.wire()?.header).ok()
+    }
+
+    /// The wire form; genesis has none.
+    pub fn wire(&self) -> Option<&Arc<WireBlock>> {
+        self.inner.wire.as_ref()
+    }
+
+    /// The names of its requests, in order.
+    pub fn requests(&self) -> &Arc<[RequestId]> {
+        &self.inner.requests
+    }
+
+    /// Its requests as signed by the clients.
+    pub fn commands(&self) -> &[Signed<Command>] {
+        self.wire().map_or(&[], |wire| &wire.requests)
+    }
+}
+
+/// Binds who asks for what, not the bytes of the signatures: those are no identity.
+fn payload_digest(requests: &[Signed<Command>]) -> Digest {
+    let said: Vec<_> = requests.iter().map(|request| (request.by, &request.body)).collect();
+    let bytes = borsh::to_vec(&said).expect("writing to a vector cannot fail");
+    Digest::of("byzlab/smr/payload/1", &bytes)
+}
+
+impl PartialEq for Block {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Eq for Block {}
+
+impl Hash for Block {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = self.header();
+        write!(f, "block {} (height {}, view {}", self.hash, header.height, header.view)?;
+        write!(f, ", parent {}, {} requests)", header.parent, self.inner.requests.len())
+    }
+}

@@ -1,0 +1,30 @@
+//! State machine replication: what protocols that order requests in blocks have in common.
+//!
+//! A block protocol decides which block follows which; everything else is here, once:
+//!
+//! - [`Command`], [`Request`]: what a client signs. External validity is its signature and that
+//!   it is not on the chain yet (corrections D1, D3).
+//! - [`Header`], [`Block`]: the hash covers instance, height, parent, view, proposer, the view
+//!   and digest of the justification and the requests, so that one hash means one justification
+//!   (corrections C1). The proposer signs the header, which makes two blocks of one view proof
+//!   against it.
+//! - [`Chain`]: the blocks that a party holds, the log that it decided, what extends what.
+//! - [`Pool`]: requests that wait.
+//! - [`KeyValue`]: the application.
+//! - [`Replica`]: all of these for one party, and the fetching of bodies that it lacks.
+
+mod application;
+mod block;
+mod chain;
+mod fetch;
+mod pool;
+mod replica;
+mod request;
+
+pub use application::KeyValue;
+pub use block::{Block, Header, MAX_BATCH, WireBlock};
+pub use chain::{Chain, Commit};
+pub use fetch::{Fetcher, MAX_WANTED, WINDOW};
+pub use pool::{MAX_PENDING, Pool};
+pub use replica::{Ordered, Replica, Sync, check_sync, sync_tag};
+pub use request::{Command, MAX_PAYLOAD, Request, RequestId};

@@ -1,0 +1,103 @@
+//! Accountability: nobody honest is accused, every accusation has evidence that verifies from
+//! the public keys; and after a disagreement enough of the guilty are named.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use byzlab_crypto::{Evidence, EvidenceRule, PartyId, PartySet};
+use byzlab_protocols::{About, Context, Time};
+use byzlab_trace::{Detail, Event, What};
+
+use super::{Found, Violation};
+use crate::{Finding, Property, setup::Plan};
+
+/// All accusations, the first of each culprit and fault.
+#[derive(Clone)]
+pub(crate) struct Accountability {
+    context: Arc<Context>,
+    about: &'static About,
+    rules: Vec<EvidenceRule>,
+    corrupted: PartySet,
+    accused: BTreeMap<(PartyId, String), Evidence>,
+    violation: Option<Violation>,
+}
+
+impl Accountability {
+    pub(crate) fn new(context: Arc<Context>, about: &'static About, plan: &Plan) -> Self {
+        Accountability {
+            context,
+            about,
+            rules: (about.evidence)(),
+            corrupted: plan.guilty,
+            accused: BTreeMap::new(),
+            violation: None,
+        }
+    }
+
+    pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>, plan: &Plan) {
+        match (event.what, detail) {
+            (What::Corrupted, _) => {
+                self.corrupted.insert(event.party);
+            }
+            // What a corrupted party says of others is nobody's accusation.
+            (What::Accused(_), Detail::Evidence(evidence)) if plan.judged.contains(event.party) => {
+                self.accuse(evidence, event.at, Some(event));
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes in an accusation of a party, or of the forensics after the run.
+    pub(crate) fn accuse(&mut self, evidence: &Evidence, at: Time, event: Option<&Event>) {
+        let key = (evidence.culprit, evidence.fault.clone());
+        if self.accused.contains_key(&key) {
+            return;
+        }
+        let ring = self.context.committee.ring();
+        let proven = self.rules.iter().any(|rule| rule.check(ring, evidence).is_ok());
+        let guilty = self.corrupted.contains(evidence.culprit);
+        self.accused.insert(key, evidence.clone());
+        let wrong = match (proven, guilty) {
+            (true, true) => return,
+            (false, _) => format!("evidence that does not verify: {evidence}"),
+            (true, false) => format!("an honest party is accused: {evidence}"),
+        };
+        self.violation.get_or_insert(Violation {
+            property: Property::Accountability,
+            at,
+            parties: vec![evidence.culprit],
+            events: event.map(|event| event.id).into_iter().collect(),
+            text: wrong,
+        });
+    }
+
+    /// The accusations, by culprit.
+    pub(crate) fn accused(&self) -> Vec<Evidence> {
+        self.accused.values().cloned().collect()
+    }
+
+    /// What is found, given what was found of agreement and how many are faulty.
+    pub(crate) fn finish(&self, agreement: Finding, faulty: usize, at: Time) -> Found {
+        if let Some(violation) = &self.violation {
+            return Found::violated(violation.clone());
+        }
+        let culprits: PartySet = self.accused.keys().map(|(culprit, _)| *culprit).collect();
+        let committee = &self.context.committee;
+        let (named, meet) = (culprits.len(), committee.meet());
+        // Corrections B1: witnesses exist while fewer than a quorum are faulty.
+        let promised = self.about.accountable && faulty < committee.quorum();
+        match agreement {
+            Finding::Violated if promised && named < meet => Found::violated(Violation {
+                property: Property::Accountability,
+                at,
+                parties: culprits.iter().collect(),
+                events: Vec::new(),
+                text: format!("{named} culprits named, {meet} promised"),
+            }),
+            Finding::Violated if promised => {
+                Found::holds(format!("{named} culprits named, {meet} promised"))
+            }
+            _ if named == 0 => Found::holds("nobody is accused"),
+            _ => Found::holds(format!("{named} accused, each with proof")),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Agreement: the logs of honest parties agree, slot by slot and link by link.
+
+use byzlab_crypto::{Digest, PartyId, PartySet};
+use byzlab_trace::{Detail, Event, EventId, What};
+
+use super::{Found, Violation};
+use crate::Property;
+
+/// The first honest decision of each slot, and the first disagreement.
+#[derive(Clone)]
+pub(crate) struct Agreement {
+    judged: PartySet,
+    /// By slot, counted from 1.
+    first: Vec<Option<First>>,
+    parties: PartySet,
+    violation: Option<Violation>,
+}
+
+#[derive(Clone, Copy)]
+struct First {
+    digest: Digest,
+    parent: Digest,
+    party: PartyId,
+    event: EventId,
+}
+
+impl Agreement {
+    pub(crate) fn new(judged: PartySet) -> Self {
+        Agreement { judged, first: Vec::new(), parties: PartySet::EMPTY, violation: None }
+    }
+
+    pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>) {
+        if !self.judged.contains(event.party) {
+            return;
+        }
+        match (event.what, detail) {
+            (What::Decided { slot, digest, .. }, Detail::Decision(decision)) => {
+                self.parties.insert(event.party);
+                let own =
+                    First { digest, parent: decision.parent, party: event.party, event: event.id };
+                self.decided(event, slot, own);
+            }
+            (What::Conflicted { slot, digest }, _) => {
+                let first = self.slot(slot);
+                let other = first.map_or(event.party, |first| first.party);
+                let events = first.map(|first| first.event).into_iter().chain([event.id]);
+                self.violated(
+                    event,
+                    &[event.party, other],
+                    events.collect(),
+                    format!("party {} holds a valid proof for {digest} in slot {slot}, which conflicts with its log", event.party),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn slot(&self, slot: u64) -> Option<First> {
+        let at = usize::try_from(slot.checked_sub(1)?).ok()?;
+        self.first.get(at).copied().flatten()
+    }
+
+    fn decided(&mut self, event: &Event, slot: u64, own: First) {
+        if let Some(first) = self.slot(slot) {
+            if first.digest != own.digest {
+                let text = format!(
+                    "slot {slot}: party {} decided {}, party {} decided {}",
+                    first.party,
+                    value(first.digest),
+                    own.party,
+                    value(own.digest)
+                );
+                let events = vec![first.event, own.event];
+                self.violated(event, &[first.party, own.party], events, text);
+            }
+            return;
+        }
+        // A log is a chain: the parent of a slot is what the slot before holds.
+        if let Some(before) = slot.checked_sub(1).and_then(|slot| self.slot(slot))
+            && own.parent != Digest::ZERO
+            && own.parent != before.digest
+        {
+            let text = format!(
+                "slot {slot}: party {} decided {}, which follows {} and not {}, decided by party {}",
+                own.party, own.digest, own.parent, before.digest, before.party
+            );
+            let events = vec![before.event, own.event];
+            self.violated(event, &[before.party, own.party], events, text);
+        }
+        let Ok(at) = usize::try_from(slot.saturating_sub(1)) else { return };
+        if self.first.len() <= at {
+            self.first.resize(at + 1, None);
+        }
+        self.first[at] = Some(own);
+    }
+
+    fn violated(&mut self, event: &Event, parties: &[PartyId], events: Vec<EventId>, text: String) {
+        let parties = parties.to_vec();
+        let property = Property::Agreement;
+        self.violation.get_or_insert(Violation { property, at: event.at, parties, events, text });
+    }
+
+    pub(crate) fn finish(&self) -> Found {
+        match &self.violation {
+            Some(violation) => Found::violated(violation.clone()),
+            None if self.parties.is_empty() => Found::undecided("nobody decided"),
+            None => {
+                let slots = self.first.len();
+                Found::holds(format!("{slots} slots, {} honest logs agree", self.parties.len()))
+            }
+        }
+    }
+}
+
+/// A decided value for people.
+fn value(digest: Digest) -> String {
+    if digest == Digest::ZERO { "the default value".to_owned() } else { digest.to_string() }
+}

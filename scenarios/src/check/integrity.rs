@@ -1,0 +1,91 @@
+//! Integrity: every slot is decided once and in order, every request executed once.
+//!
+//! A party that comes back from a crash may say again what it decided before; never something
+//! else. What it decided before the crash stays in its history.
+
+use std::collections::BTreeSet;
+
+use byzlab_crypto::{Digest, PartySet};
+use byzlab_protocols::{RequestId, Time};
+use byzlab_trace::{Detail, Event, EventId, What};
+
+use super::{Found, Violation};
+use crate::Property;
+
+/// The log of every party.
+#[derive(Clone)]
+pub(crate) struct Integrity {
+    judged: PartySet,
+    logs: Vec<Log>,
+    violation: Option<Violation>,
+}
+
+#[derive(Clone, Default)]
+struct Log {
+    slots: Vec<Digest>,
+    executed: BTreeSet<RequestId>,
+    /// Up to which slot it may repeat itself: what it had decided when it came back.
+    repeats: usize,
+}
+
+impl Integrity {
+    pub(crate) fn new(judged: PartySet, n: usize) -> Self {
+        Integrity { judged, logs: vec![Log::default(); n], violation: None }
+    }
+
+    pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>) {
+        if !self.judged.contains(event.party) {
+            return;
+        }
+        let log = &mut self.logs[event.party.index()];
+        match (event.what, detail) {
+            (What::Recovered, _) => log.repeats = log.slots.len(),
+            (What::Decided { slot, digest, .. }, Detail::Decision(decision)) => {
+                if let Err(text) = log.decide(slot, digest, &decision.requests) {
+                    let text = format!("party {} {text}", event.party);
+                    self.violated(event.at, event.party, event.id, text);
+                }
+            }
+            (What::Panicked, Detail::Text(text)) => {
+                let text = format!("party {} panicked: {text}", event.party);
+                self.violated(event.at, event.party, event.id, text);
+            }
+            _ => {}
+        }
+    }
+
+    fn violated(&mut self, at: Time, party: byzlab_crypto::PartyId, event: EventId, text: String) {
+        let property = Property::Integrity;
+        let (parties, events) = (vec![party], vec![event]);
+        self.violation.get_or_insert(Violation { property, at, parties, events, text });
+    }
+
+    pub(crate) fn finish(&self) -> Found {
+        match &self.violation {
+            Some(violation) => Found::violated(violation.clone()),
+            None => Found::holds("each slot decided once and in order, each request executed once"),
+        }
+    }
+}
+
+impl Log {
+    fn decide(&mut self, slot: u64, digest: Digest, requests: &[RequestId]) -> Result<(), String> {
+        let at = slot as usize;
+        if at >= 1 && at <= self.slots.len() {
+            let before = self.slots[at - 1];
+            return match (at <= self.repeats, before == digest) {
+                (true, true) => Ok(()),
+                (_, false) => Err(format!("decided slot {slot} twice: {before}, then {digest}")),
+                (false, true) => Err(format!("decided slot {slot} twice")),
+            };
+        }
+        if at != self.slots.len() + 1 {
+            return Err(format!("decided slot {slot} after slot {}", self.slots.len()));
+        }
+        self.slots.push(digest);
+        match requests.iter().find(|id| !self.executed.insert(**id)) {
+            Some(id) => Err(format!("executed {id} twice, again in slot {slot}")),
+            None => Ok(()),
+        }
+    }
+}

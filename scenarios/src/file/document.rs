@@ -1,0 +1,130 @@
+//! A file as read and decoded: resolved into a scenario once for each seed.
+
+use super::{
+    decode::Decoder,
+    fields::FILE,
+    node::Table,
+    overlay,
+    problem::{Problem, Problems},
+};
+use crate::{Registry, Scenario};
+
+/// The longest file, in bytes.
+pub const MAX_FILE_BYTES: usize = 1 << 20;
+
+/// A decoded file.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The name of the file, as given.
+    pub file: String,
+    /// Its text, changes from the command line included.
+    pub source: String,
+    /// What it says.
+    pub table: Table,
+}
+
+impl Document {
+    /// Decodes a file, with values set over it: each as `key = value`.
+    ///
+    /// # Errors
+    /// All problems of the file.
+    pub fn decode(
+        file: &str,
+        bytes: &[u8],
+        set: &[String],
+        registry: &Registry,
+    ) -> Result<Document, Problems> {
+        let mut source = text(file, bytes)?;
+        let end = source.len();
+        for line in set {
+            source.push_str(&format!("\n{line}"));
+        }
+        let (parsed, errors) = overlay::parse(&source, end);
+        let mut problems: Vec<_> = errors
+            .iter()
+            .map(|error| {
+                let message = error.message().to_owned();
+                let problem = match error.span() {
+                    Some(place) => Problem::at(&place, "", message),
+                    None => Problem::whole("", message),
+                };
+                match duplicate(error.span(), &source) {
+                    Some((key, first)) => {
+                        let place = error.span().unwrap_or_default();
+                        Problem::at(&place, &key, format!("duplicate key `{key}`"))
+                            .related(&first, "first defined here")
+                    }
+                    None => problem,
+                }
+            })
+            .collect();
+        let mut decoder = Decoder::new(registry);
+        let table = decoder.table(&parsed, &(0..0), FILE, "");
+        if problems.is_empty() {
+            problems = decoder.problems;
+        }
+        if problems.is_empty() {
+            Ok(Document { file: file.to_owned(), source, table })
+        } else {
+            Err(Problems::new(file, &source, problems))
+        }
+    }
+
+    /// The scenario for a seed (that of the file, if none is given): selectors resolved, bounds
+    /// checked.
+    ///
+    /// # Errors
+    /// All problems of the file.
+    pub fn resolve(&self, seed: Option<u64>, registry: &Registry) -> Result<Scenario, Problems> {
+        super::resolve::resolve(self, seed, registry)
+            .map_err(|list| Problems::new(&self.file, &self.source, list))
+    }
+}
+
+/// The text of a file that is neither too long nor something else than text.
+fn text(file: &str, bytes: &[u8]) -> Result<String, Problems> {
+    let wrong = |message: String, hint: &str| {
+        let problem = Problem::whole("", message).expected("a TOML file in UTF-8").hint(hint);
+        Err(Problems::new(file, "", vec![problem]))
+    };
+    if bytes.len() > MAX_FILE_BYTES {
+        let message =
+            format!("{} bytes; a scenario file has at most {MAX_FILE_BYTES}", bytes.len());
+        return wrong(message, "");
+    }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return wrong("this is UTF-16".to_owned(), "save it as UTF-8");
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.trim_start_matches('\u{feff}').to_owned()),
+        Err(error) => wrong(format!("not UTF-8 at byte {}", error.valid_up_to()), ""),
+    }
+}
+
+/// If the place is that of a key that stands in its table twice: the key, and its first place.
+fn duplicate(
+    place: Option<std::ops::Range<usize>>,
+    source: &str,
+) -> Option<(String, std::ops::Range<usize>)> {
+    let place = place?;
+    let key = source.get(place.clone())?.trim_matches(['[', ']', ' ']);
+    let word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
+    if key.is_empty() || !key.chars().all(word) {
+        return None;
+    }
+    let mut offset = 0;
+    for line in source.lines() {
+        let trimmed = line.trim_start();
+        let start = offset + line.len() - trimmed.len();
+        let rest = trimmed.trim_start_matches('[').strip_prefix(key);
+        let ends = rest.is_some_and(|rest| rest.trim_start().starts_with(['=', ']']));
+        if start >= place.start {
+            return None;
+        }
+        if ends {
+            return Some((key.to_owned(), start..start + trimmed.trim_end().len()));
+        }
+        offset += line.len() + 1;
+    }
+    None
+}

@@ -1,0 +1,522 @@
+//! From a decoded file to a scenario: defaults that depend on other values, selectors, and what
+//! can only be checked when several values are seen together.
+
+use std::collections::BTreeMap;
+
+use byzlab_crypto::{PartyId, PartySet, Scheme};
+use byzlab_protocols::{
+    BeforeGst, Leaders, Model, Span, Stream, Time, Value, Values, View,
+    byzantine::{BEHAVIOURS, When},
+};
+use byzlab_trace::FaultId;
+
+use super::{
+    document::Document,
+    node::{Node, Raw, Selector, Table},
+    problem::{Place, Problem, suggest},
+};
+use crate::{
+    Compare, Entry, Expect, Fault, Finding, Property, ProtocolChoice, Registry, Scenario, theorem,
+};
+
+mod events;
+mod network;
+mod workload;
+
+/// Resolves a document; the problems are not sorted.
+pub(super) fn resolve(
+    document: &Document,
+    seed: Option<u64>,
+    registry: &Registry,
+) -> Result<Scenario, Vec<Problem>> {
+    let table = &document.table;
+    let (name, _) = table.tagged("protocol").ok_or_else(Vec::new)?;
+    let entry = registry.get(name).ok_or_else(Vec::new)?;
+    let mut resolver = Resolver::new(table, entry, seed);
+    let scenario = resolver.scenario(document, registry);
+    if resolver.problems.is_empty() { Ok(scenario) } else { Err(resolver.problems) }
+}
+
+/// What is known while a scenario is put together.
+struct Resolver<'a> {
+    table: &'a Table,
+    entry: &'a dyn Entry,
+    n: usize,
+    f: usize,
+    seed: u64,
+    leaders: Leaders,
+    /// The stream of the selectors.
+    stream: Stream,
+    faults: Vec<Fault>,
+    /// Whom each selector chose, by its place in the text.
+    selected: BTreeMap<usize, Vec<PartyId>>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(table: &'a Table, entry: &'a dyn Entry, seed: Option<u64>) -> Self {
+        let about = entry.about();
+        let n = table.integer("n").unwrap_or(4) as usize;
+        let f = table.integer("f").map_or_else(|| (about.tolerates)(n), |f| f as usize);
+        let seed = seed.or_else(|| table.integer("seed")).unwrap_or(1);
+        let first = PartyId(about.first_leader.0 % n as u16);
+        let mut resolver = Resolver {
+            table,
+            entry,
+            n,
+            f,
+            seed,
+            leaders: Leaders::RoundRobin(first),
+            stream: Stream::named(seed, "selectors"),
+            faults: Vec::new(),
+            selected: BTreeMap::new(),
+            problems: Vec::new(),
+        };
+        resolver.leaders = resolver.leaders(first);
+        resolver
+    }
+
+    fn leaders(&mut self, first: PartyId) -> Leaders {
+        match self.table.get("leaders").map(|node| &node.raw) {
+            Some(Raw::Text(word)) if word == "stable" => Leaders::Stable(first),
+            Some(Raw::Parties(list)) => {
+                let list = self.numbers(list, "leaders");
+                Leaders::Scripted(list, first)
+            }
+            _ => Leaders::RoundRobin(first),
+        }
+    }
+
+    fn scenario(&mut self, document: &Document, registry: &Registry) -> Scenario {
+        let table = self.table;
+        let about = self.entry.about();
+        self.check_committee();
+        let byzantine = self.byzantine();
+        let attack = self.attack();
+        let rules = self.rules(&byzantine);
+        let (cuts, crashes) = self.events();
+        let text = |key: &str, default: &str| table.text(key).unwrap_or(default).to_owned();
+        let name = stem(&document.file);
+        let scenario = Scenario {
+            file: document.file.clone(),
+            title: text("title", &name),
+            name,
+            post: text("post", about.post),
+            protocol: self.protocol(),
+            n: self.n,
+            f: self.f,
+            seed: self.seed,
+            crypto: match table.text("crypto") {
+                Some("ideal") => Scheme::Ideal,
+                _ => Scheme::Ed25519,
+            },
+            leaders: self.leaders.clone(),
+            beyond_bound: table.flag("beyond_bound").unwrap_or(false),
+            network: self.network(),
+            byzantine,
+            attack,
+            rules,
+            cuts,
+            crashes,
+            workload: self.workload(),
+            stop_decisions: self.stop().integer("decisions"),
+            stop_time: self.stop().span("time").map(|span| Time(span.0)),
+            scale: table.table("runtime").and_then(|table| table.integer("scale")).unwrap_or(1),
+            expect: self.expect(),
+            compare: self.compare(registry),
+            faults: std::mem::take(&mut self.faults),
+            selected: std::mem::take(&mut self.selected),
+        };
+        self.check_bound(&scenario);
+        self.check_expectations(&scenario);
+        self.check_size(&scenario);
+        scenario
+    }
+
+    fn stop(&self) -> &'a Table {
+        self.table.table("stop").expect("`stop` has a default")
+    }
+
+    fn problem(&mut self, place: &Place, key: &str, message: String) -> &mut Problem {
+        self.problems.push(Problem::at(place, key, message));
+        let last = self.problems.len() - 1;
+        &mut self.problems[last]
+    }
+
+    fn check_committee(&mut self) {
+        if self.f >= self.n {
+            let place = self.table.place_of("f");
+            let message = format!("f = {} of n = {}: nobody would be honest", self.f, self.n);
+            let problem = self.problem(&place, "f", message);
+            problem.expected = "f below n".to_owned();
+        }
+    }
+
+    fn protocol(&mut self) -> ProtocolChoice {
+        let about = self.entry.about();
+        let (_, node) = self.table.tagged("protocol").expect("the protocol is decoded");
+        let values = match &node.raw {
+            Raw::Table(table) => self.values(table, "protocol"),
+            _ => Values::default(),
+        };
+        let broken = values.text("broken").map(str::to_owned);
+        let broken = broken.and_then(|id| {
+            let found = about.broken.iter().find(|(piece, _)| *piece == id).copied();
+            if found.is_none() {
+                let ids: Vec<_> = about.broken.iter().map(|(id, _)| *id).collect();
+                let place = node.place.clone();
+                let message = format!("{} has no broken twin `{id}`", about.name);
+                self.problem(&place, "protocol.broken", message).hint = suggest(&id, &ids);
+            }
+            found
+        });
+        ProtocolChoice { about, values, broken }
+    }
+
+    /// Values for parameters: selectors become numbers.
+    fn values(&mut self, table: &Table, path: &str) -> Values {
+        let mut values = BTreeMap::new();
+        for (key, node) in &table.nodes {
+            values.insert(*key, self.value(node, &format!("{path}.{key}")));
+        }
+        Values(values)
+    }
+
+    fn value(&mut self, node: &Node, path: &str) -> Value {
+        match &node.raw {
+            Raw::Bool(flag) => Value::Bool(*flag),
+            Raw::Integer(number) => Value::Integer(*number),
+            Raw::Duration(span) => Value::Duration(*span),
+            Raw::Probability(probability) => Value::Probability(*probability),
+            Raw::Text(text) => Value::Text(text.clone()),
+            Raw::Parties(list) => Value::Parties(self.parties(list, path)),
+            Raw::Groups(groups) => Value::Groups(self.groups(groups, path)),
+            Raw::Range(start, end) => Value::Range(*start, *end),
+            Raw::List(nodes) => {
+                Value::List(nodes.iter().map(|node| self.value(node, path)).collect())
+            }
+            Raw::Table(table) => Value::Table(self.values(table, path)),
+            Raw::Tagged(name, node) => Value::Tagged(name.clone(), self.value(node, path).into()),
+            Raw::Unit => Value::Unit,
+            Raw::Free(fields) => Value::Free(fields.clone()),
+        }
+    }
+
+    /// Selectors as party numbers: each exists, nobody twice.
+    fn parties(&mut self, list: &[(Selector, Place)], path: &str) -> Vec<PartyId> {
+        let mut parties: Vec<PartyId> = Vec::new();
+        for (selector, place) in list {
+            for party in self.select(selector, place, path) {
+                if parties.contains(&party) {
+                    self.problem(place, path, format!("party {party} is named twice"));
+                } else {
+                    parties.push(party);
+                }
+            }
+        }
+        parties
+    }
+
+    /// As [`Resolver::parties`], but a party may stand there more than once.
+    fn numbers(&mut self, list: &[(Selector, Place)], path: &str) -> Vec<PartyId> {
+        list.iter().flat_map(|(selector, place)| self.select(selector, place, path)).collect()
+    }
+
+    fn groups(&mut self, groups: &[Vec<(Selector, Place)>], path: &str) -> Vec<Vec<PartyId>> {
+        let mut seen = PartySet::EMPTY;
+        let mut resolved = Vec::with_capacity(groups.len());
+        for group in groups {
+            let parties = self.parties(group, path);
+            for party in &parties {
+                if !seen.insert(*party) {
+                    let place = group.first().map(|(_, place)| place.clone()).unwrap_or_default();
+                    let message = format!("party {party} is in two groups");
+                    self.problem(&place, path, message);
+                }
+            }
+            resolved.push(parties);
+        }
+        resolved
+    }
+
+    fn select(&mut self, selector: &Selector, place: &Place, path: &str) -> Vec<PartyId> {
+        let chosen = self.choose(selector, place, path);
+        self.selected.insert(place.start, chosen.clone());
+        chosen
+    }
+
+    fn choose(&mut self, selector: &Selector, place: &Place, path: &str) -> Vec<PartyId> {
+        let n = self.n;
+        match selector {
+            Selector::Number(number) if (*number as usize) < n => vec![PartyId(*number as u16)],
+            Selector::Number(number) => {
+                let message = format!("party {number} does not exist");
+                let problem = self.problem(place, path, message);
+                problem.expected = format!("a party from 0 to {} (n = {n})", n - 1);
+                Vec::new()
+            }
+            Selector::Leader(view) => {
+                vec![self.leaders.leader(View(view.unwrap_or(1)), n)]
+            }
+            Selector::Followers => {
+                let leader = self.leaders.leader(View(1), n);
+                PartyId::all(n).filter(|party| *party != leader).take(self.f).collect()
+            }
+            Selector::Random(count) => {
+                let mut all: Vec<_> = PartyId::all(n).collect();
+                self.stream.shuffle(&mut all);
+                if *count as usize > n {
+                    self.problem(place, path, format!("{count} of {n} parties cannot be drawn"));
+                }
+                all.truncate(*count as usize);
+                all.sort_unstable();
+                all
+            }
+        }
+    }
+
+    fn fault(&mut self, party: Option<PartyId>, name: impl Into<String>) -> FaultId {
+        let id = FaultId(self.faults.len() as u16);
+        self.faults.push(Fault { id, party, name: name.into() });
+        id
+    }
+
+    fn byzantine(&mut self) -> Vec<crate::Traitor> {
+        let table = self.table;
+        let mut traitors = Vec::new();
+        for (at, entry) in table.tables("byzantine").enumerate() {
+            let path = format!("byzantine[{at}]");
+            let parties = self.one_of_two(entry, &path);
+            let Some((behaviour, node)) = entry.tagged("behaviour") else { continue };
+            self.check_meaning(behaviour, &entry.place_of("behaviour"));
+            let values = match &node.raw {
+                Raw::Table(table) => self.values(table, &format!("{path}.behaviour")),
+                _ => Values::default(),
+            };
+            let when = entry.table("when").map(|when| self.when(when, &path)).unwrap_or_default();
+            for party in &parties {
+                self.fault(Some(*party), behaviour);
+            }
+            let behaviour = behaviour.to_owned();
+            traitors.push(crate::Traitor { parties, behaviour, values, when });
+        }
+        traitors
+    }
+
+    fn one_of_two(&mut self, entry: &Table, path: &str) -> Vec<PartyId> {
+        let (party, parties) = (entry.get("party"), entry.get("parties"));
+        match (party, parties) {
+            (Some(first), Some(second)) => {
+                let place = second.place.clone();
+                let problem =
+                    Problem::at(&place, path, format!("`{path}` has both `party` and `parties`"));
+                self.problems.push(problem.expected("one of them").related(&first.place, "here"));
+                Vec::new()
+            }
+            (Some(node), None) | (None, Some(node)) => match &node.raw {
+                Raw::Parties(list) => self.parties(list, path),
+                _ => Vec::new(),
+            },
+            (None, None) => {
+                let place = entry.place.clone();
+                let problem = self.problem(&place, path, format!("`{path}` names nobody"));
+                problem.expected = "party or parties".to_owned();
+                Vec::new()
+            }
+        }
+    }
+
+    /// Behaviours that mean nothing for the protocol are refused, not ignored.
+    fn check_meaning(&mut self, behaviour: &str, place: &Place) {
+        let can = self.entry.can();
+        let about = self.entry.about();
+        let info = BEHAVIOURS.iter().find(|info| info.name == behaviour);
+        if let Some(info) = info.filter(|info| !(info.means)(&can)) {
+            let all = BEHAVIOURS.iter().filter(|info| (info.means)(&can)).map(|info| info.name);
+            let all = all.collect::<Vec<_>>().join(", ");
+            let message = format!("`{behaviour}` means nothing for {}: {}", about.name, info.lacks);
+            self.problem(place, "behaviour", message).expected = format!("one of {all}");
+        }
+    }
+
+    fn when(&mut self, table: &Table, path: &str) -> When {
+        let when = When::from_values(&self.values(table, path));
+        for node in table.list("kinds") {
+            if let Raw::Text(kind) = &node.raw {
+                self.check_kind(kind, &node.place);
+            }
+        }
+        when
+    }
+
+    fn check_kind(&mut self, kind: &str, place: &Place) {
+        let about = self.entry.about();
+        let kinds: Vec<_> = about.kinds.iter().map(|kind| kind.name).collect();
+        if !kinds.contains(&kind) {
+            let message = format!("{} has no message kind `{kind}`", about.name);
+            self.problem(place, "kind", message).hint = suggest(kind, &kinds);
+        }
+    }
+
+    fn expect(&mut self) -> Expect {
+        let table = self.table.table("expect").expect("`expect` has a default");
+        let costs = table.table("costs").expect("`costs` has a default");
+        let finding =
+            |property: Property| Some((property, Finding::named(table.text(property.name())?)?));
+        Expect {
+            properties: Property::ALL.into_iter().filter_map(finding).collect(),
+            accused: match table.get("accused").map(|node| &node.raw) {
+                Some(Raw::Parties(list)) => Some(self.parties(list, "expect.accused")),
+                _ => None,
+            },
+            fired: table.flag("fired").unwrap_or(true),
+            label: table.text("label").map(str::to_owned),
+            hops: costs.integer("hops"),
+            messages: costs.integer("messages"),
+            lost_views: costs.integer("lost_views"),
+        }
+    }
+
+    fn compare(&mut self, registry: &Registry) -> Option<Compare> {
+        let table = self.table.table("compare")?;
+        let texts = |key: &str| {
+            let nodes = table.list(key).iter();
+            let texts = nodes.filter_map(|node| match &node.raw {
+                Raw::Text(text) => Some((text.clone(), node.place.clone())),
+                _ => None,
+            });
+            texts.collect::<Vec<_>>()
+        };
+        let names = registry.names();
+        for (name, place) in texts("protocols") {
+            if !names.contains(&name.as_str()) {
+                let message = format!("unknown protocol `{name}`");
+                self.problem(&place, "compare.protocols", message).hint = suggest(&name, &names);
+            }
+        }
+        let behaviours: Vec<_> = BEHAVIOURS.iter().map(|info| info.name).collect();
+        for (name, place) in texts("behaviours") {
+            if !behaviours.contains(&name.as_str()) {
+                let message = format!("unknown behaviour `{name}`");
+                let hint = suggest(&name, &behaviours);
+                self.problem(&place, "compare.behaviours", message).hint = hint;
+            }
+        }
+        let attacks = registry.attacks();
+        for (name, place) in texts("attacks") {
+            if !attacks.iter().any(|attack| attack.id == name) {
+                let ids: Vec<_> = attacks.iter().map(|attack| attack.id).collect();
+                let message = format!("unknown attack `{name}`");
+                self.problem(&place, "compare.attacks", message).hint = suggest(&name, &ids);
+            }
+        }
+        let only = |key| texts(key).into_iter().map(|(text, _)| text).collect();
+        let n = table.list("n").iter().filter_map(|node| match node.raw {
+            Raw::Integer(n) => Some(n),
+            _ => None,
+        });
+        Some(Compare {
+            protocols: only("protocols"),
+            behaviours: only("behaviours"),
+            attacks: only("attacks"),
+            n: n.collect(),
+            seeds: table.range("seeds").unwrap_or((0, 10)),
+        })
+    }
+
+    /// Going beyond the bound has to be meant.
+    fn check_bound(&mut self, scenario: &Scenario) {
+        let reasons = theorem::beyond(scenario);
+        if reasons.is_empty() || scenario.beyond_bound {
+            return;
+        }
+        let traitors = self.table.get("byzantine").filter(|node| node.given);
+        let network = self.table.get("network").filter(|node| node.given);
+        for reason in reasons {
+            let key = if reason.starts_with("f =") {
+                "f"
+            } else if reason.contains("needs") {
+                "network.model"
+            } else {
+                "byzantine"
+            };
+            let place = match key {
+                "f" => self.table.get("f").or_else(|| self.table.get("n")),
+                "network.model" => network,
+                _ => traitors.or_else(|| self.table.get("f")),
+            };
+            let place = place.map_or(0..0, |node| node.place.clone());
+            let problem = self.problem(&place, key, reason);
+            problem.hint = "to study the failure on purpose, add `beyond_bound = true`".to_owned();
+        }
+    }
+
+    fn check_expectations(&mut self, scenario: &Scenario) {
+        let expect = self.table.table("expect").expect("`expect` has a default");
+        let safe = scenario.expect.properties.get(&Property::Agreement) == Some(&Finding::Holds);
+        let label = scenario.expect.label.as_deref();
+        let beyond = scenario.is_beyond_bound();
+        if let Some(label @ ("in-model" | "beyond-bound")) = label
+            && (label == "beyond-bound") != beyond
+        {
+            let place = expect.place_of("label");
+            let is = if beyond { "beyond the bound" } else { "within the bound" };
+            self.problem(&place, "expect.label", format!("the scenario is {is}"));
+        }
+        if safe
+            && scenario.expect.accused.as_ref().is_some_and(|accused| {
+                accused.iter().any(|party| scenario.judged().contains(*party))
+            })
+        {
+            let place = expect.place_of("accused");
+            let message = "an honest party is expected to be accused".to_owned();
+            self.problem(&place, "expect.accused", message);
+        }
+    }
+
+    /// A run that cannot finish is not started.
+    fn check_size(&mut self, scenario: &Scenario) {
+        const LIMIT: u64 = 2_000_000_000;
+        let n = scenario.n as u64;
+        let good = (scenario.protocol.about.good_case)(scenario.n, scenario.f);
+        let decisions = scenario.stop_decisions.unwrap_or_else(|| scenario.demanded());
+        let messages = good.messages.max(n).saturating_mul(decisions);
+        if messages > LIMIT {
+            let place = self.table.place_of("workload");
+            let message = format!("about {messages} messages; the limit is {LIMIT}");
+            let problem = self.problem(&place, "workload", message);
+            problem.hint = "take fewer parties or fewer commands".to_owned();
+        }
+    }
+}
+
+/// The name of a file without folder and ending, with the last folder before it.
+fn stem(file: &str) -> String {
+    let path = std::path::Path::new(file);
+    let part =
+        |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    let name = part(path.file_stem()).unwrap_or_else(|| file.to_owned());
+    match part(path.parent().and_then(std::path::Path::file_name)) {
+        Some(folder) if !matches!(folder.as_str(), "" | "." | "..") => format!("{folder}/{name}"),
+        _ => name,
+    }
+}
+
+/// The names of the models, for tables.
+pub(super) fn model(name: &str) -> Option<Model> {
+    [Model::Synchrony, Model::PartialSynchrony, Model::Asynchrony]
+        .into_iter()
+        .find(|model| model.name() == name)
+}
+
+/// What happens before GST, by name.
+pub(super) fn before_gst(name: &str) -> Option<BeforeGst> {
+    [BeforeGst::Bounded, BeforeGst::Unbounded, BeforeGst::Lossy]
+        .into_iter()
+        .find(|before| before.name() == name)
+}
+
+/// A moment that many spans from the start.
+pub(super) fn moment(span: Span) -> Time {
+    Time(span.0)
+}

@@ -1,0 +1,330 @@
+//! The judge: all checkers, the metrics and the digest of one run, and the verdict of them all.
+
+use std::{any::Any, sync::Arc};
+
+use byzlab_crypto::{Digest, Evidence, PartyId};
+use byzlab_protocols::{Context, Time};
+use byzlab_trace::{Detail, Event, Observer, RunDigest, What};
+
+use crate::{
+    Finding, FiredCount, Metrics, Property, Scenario, Violation,
+    check::{
+        Accountability, Agreement, Certificates, Fired, Found, Integrity, Termination, Validity,
+    },
+    metrics::Meter,
+    setup::Plan,
+    theorem,
+};
+
+/// Whether a run was as its file expects.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Outcome {
+    /// As expected, an expected violation included.
+    AsExpected,
+    /// Not as expected.
+    NotAsExpected,
+    /// The run broke its model, or ended before what is expected could be told.
+    Inconclusive,
+}
+
+impl Outcome {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::AsExpected => "as-expected",
+            Outcome::NotAsExpected => "not-as-expected",
+            Outcome::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// What was found of a property, and whether that was expected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PropertyVerdict {
+    /// Which property.
+    pub property: Property,
+    /// What was found.
+    pub finding: Finding,
+    /// What was expected; nothing if anything goes.
+    pub expected: Option<Finding>,
+    /// One line for people.
+    pub detail: String,
+}
+
+/// The verdict on a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    /// As expected or not.
+    pub outcome: Outcome,
+    /// `in-model`, `beyond-bound` or `out-of-model`.
+    pub label: &'static str,
+    /// The properties.
+    pub properties: Vec<PropertyVerdict>,
+    /// What fell.
+    pub violations: Vec<Violation>,
+    /// Who is accused, with proof.
+    pub accused: Vec<Evidence>,
+    /// What changed what honest parties received.
+    pub fired: Vec<FiredCount>,
+    /// Why the run is not as expected, one line each.
+    pub reasons: Vec<String>,
+    /// How the run broke its model, if it did.
+    pub out_of_model: Option<String>,
+}
+
+/// Watches a run and judges it.
+#[derive(Clone)]
+pub struct Judge {
+    plan: Arc<Plan>,
+    context: Arc<Context>,
+    digest: RunDigest,
+    meter: Meter,
+    agreement: Agreement,
+    validity: Validity,
+    integrity: Integrity,
+    termination: Termination,
+    certificates: Certificates,
+    accountability: Accountability,
+    fired: Fired,
+    /// Judged parties: fewer, once the adversary corrupts some.
+    corrupted: byzlab_crypto::PartySet,
+    out_of_model: Option<String>,
+    /// Lines of the pseudo-code that fired at honest parties.
+    noted: Vec<u64>,
+}
+
+impl Judge {
+    /// A judge for a run of the scenario.
+    pub(crate) fn new(scenario: &Scenario, plan: &Plan, context: &Arc<Context>) -> Judge {
+        let about = scenario.protocol.about;
+        let judged = plan.judged;
+        Judge {
+            plan: Arc::new(plan.clone()),
+            context: context.clone(),
+            digest: RunDigest::default(),
+            meter: Meter::new(about, judged, scenario.n, scenario.f),
+            agreement: Agreement::new(judged),
+            validity: Validity::new(),
+            integrity: Integrity::new(judged, scenario.n),
+            termination: Termination::new(scenario.n),
+            certificates: Certificates::new(context.clone(), judged),
+            accountability: Accountability::new(context.clone(), about, plan),
+            fired: Fired::new(&scenario.faults),
+            corrupted: scenario.traitors(),
+            out_of_model: None,
+            noted: vec![0; about.lines.len() + 1],
+        }
+    }
+
+    /// Takes in proofs of guilt that were found after the run.
+    pub(crate) fn accuse(&mut self, evidence: &[Evidence], at: Time) {
+        evidence.iter().for_each(|evidence| self.accountability.accuse(evidence, at, None));
+    }
+
+    /// What was found of agreement so far.
+    pub(crate) fn agreement(&self) -> Finding {
+        self.agreement.finish().finding
+    }
+
+    /// The digest of the run so far.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest.clone().finish()
+    }
+
+    /// How often each numbered line of the pseudo-code fired at an honest party; line 0 is none.
+    pub(crate) fn noted(&self) -> &[u64] {
+        &self.noted
+    }
+
+    /// The metrics of the run.
+    pub(crate) fn metrics(&self) -> Metrics {
+        let context = &self.context;
+        self.meter.clone().finish(|view| context.leader(view), &self.corrupted)
+    }
+
+    /// The verdict on a run that ended at `end`.
+    pub(crate) fn verdict(&self, scenario: &Scenario, end: Time, quiet: bool) -> Verdict {
+        let mut judged = self.plan.judged;
+        self.corrupted.iter().for_each(|party| judged.remove(party));
+        let agreement = self.agreement.finish();
+        let accountability = self.accountability.finish(agreement.finding, scenario.faulty(), end);
+        let found = [
+            agreement,
+            self.validity.finish(&self.plan),
+            self.integrity.finish(),
+            self.termination.finish(&self.plan, &judged, end, quiet),
+            self.certificates.finish(),
+            accountability,
+        ];
+        let label = if self.out_of_model.is_some() {
+            "out-of-model"
+        } else if scenario.is_beyond_bound() {
+            "beyond-bound"
+        } else {
+            "in-model"
+        };
+        let mut verdict = Verdict {
+            outcome: Outcome::AsExpected,
+            label,
+            properties: Vec::new(),
+            violations: Vec::new(),
+            accused: self.accountability.accused(),
+            fired: self.fired.counts().to_vec(),
+            reasons: Vec::new(),
+            out_of_model: self.out_of_model.clone(),
+        };
+        for (property, found) in Property::ALL.into_iter().zip(found) {
+            verdict.property(scenario, property, found);
+        }
+        verdict.compare(scenario, &self.metrics());
+        verdict
+    }
+}
+
+impl Verdict {
+    fn property(&mut self, scenario: &Scenario, property: Property, found: Found) {
+        let named = scenario.expect.properties.get(&property).copied();
+        let promised = theorem::promised(scenario, property).filter(|_| self.label == "in-model");
+        let expected = named.or(promised);
+        match expected {
+            Some(expected) if expected == found.finding => {}
+            Some(expected) if found.finding == Finding::Undecided => {
+                self.outcome = self.outcome.max(Outcome::Inconclusive);
+                self.reasons.push(format!(
+                    "{} is undecided, expected: {}",
+                    property.name(),
+                    expected.name()
+                ));
+            }
+            Some(expected) => {
+                let reason = format!(
+                    "{} {}, expected: {}",
+                    property.name(),
+                    found.finding.name(),
+                    expected.name()
+                );
+                self.fail(reason);
+            }
+            None if self.label == "out-of-model" && scenario.expect.properties.is_empty() => {
+                self.outcome = self.outcome.max(Outcome::Inconclusive);
+            }
+            None => {}
+        }
+        let finding = found.finding;
+        self.violations.extend(found.violation);
+        self.properties.push(PropertyVerdict { property, finding, expected, detail: found.detail });
+    }
+
+    /// Not as expected outweighs inconclusive.
+    fn fail(&mut self, reason: String) {
+        self.outcome = Outcome::NotAsExpected;
+        self.reasons.push(reason);
+    }
+
+    fn compare(&mut self, scenario: &Scenario, metrics: &Metrics) {
+        let expect = &scenario.expect;
+        let inconclusive = self.outcome == Outcome::Inconclusive;
+        if expect.fired {
+            let idle: Vec<_> = self.fired.iter().filter(|fired| fired.count == 0).collect();
+            let idle: Vec<_> = idle.into_iter().map(idle_reason).collect();
+            idle.into_iter().for_each(|reason| self.fail(reason));
+        }
+        if let Some(label) = &expect.label
+            && label != self.label
+        {
+            self.fail(format!("the run is {}, expected: {label}", self.label));
+        }
+        if let Some(expected) = &expect.accused {
+            let mut accused: Vec<PartyId> =
+                self.accused.iter().map(|evidence| evidence.culprit).collect();
+            accused.dedup();
+            let mut expected = expected.clone();
+            expected.sort_unstable();
+            if accused != expected {
+                self.fail(format!("accused: {}, expected: {}", list(&accused), list(&expected)));
+            }
+        }
+        let (fewest, most) = metrics.messages_per_decision;
+        let costs = [
+            ("hops", expect.hops, metrics.latency_hops.max, metrics.latency_hops.max),
+            ("messages", expect.messages, fewest, most),
+            ("lost views", expect.lost_views, metrics.lost_views, metrics.lost_views),
+        ];
+        for (name, expected, low, high) in costs {
+            if let Some(expected) =
+                expected.filter(|expected| (*expected, *expected) != (low, high))
+            {
+                let measured =
+                    if low == high { low.to_string() } else { format!("{low} to {high}") };
+                self.fail(format!("{name}: {measured}, expected: {expected}"));
+            }
+        }
+        if self.reasons.is_empty() && inconclusive {
+            let why = self.out_of_model.clone().unwrap_or_default();
+            self.reasons.push(format!("the scenario broke its model: {why}"));
+        }
+    }
+}
+
+fn idle_reason(fired: &FiredCount) -> String {
+    match fired.party {
+        Some(party) => format!("party {party} never had an effect with `{}`", fired.name),
+        None => format!("{} never had an effect", fired.name),
+    }
+}
+
+fn list(parties: &[PartyId]) -> String {
+    let numbers: Vec<_> = parties.iter().map(ToString::to_string).collect();
+    if numbers.is_empty() { "nobody".to_owned() } else { numbers.join(", ") }
+}
+
+impl Observer for Judge {
+    fn see(&mut self, event: &Event, detail: Detail<'_>) {
+        self.digest.add(event);
+        match event.what {
+            What::Delivered { from, tag, .. } => {
+                self.meter.delivered(event.party, from, &tag);
+                return;
+            }
+            What::Sent { tag, bytes, copies, .. } => {
+                self.meter.sent(event.at, event.party, &tag, bytes, copies);
+                return;
+            }
+            What::Timer | What::Persisted | What::Rejected(_) => return,
+            What::Noted(line) => {
+                if self.plan.judged.contains(event.party)
+                    && let Some(count) = self.noted.get_mut(usize::from(line))
+                {
+                    *count += 1;
+                }
+                return;
+            }
+            What::Corrupted => {
+                self.corrupted.insert(event.party);
+            }
+            What::OutOfModel => {
+                if let Detail::Text(text) = detail {
+                    self.out_of_model.get_or_insert_with(|| text.to_owned());
+                }
+            }
+            _ => {}
+        }
+        let plan = self.plan.clone();
+        self.meter.see(event, detail, &plan);
+        self.agreement.see(event, detail);
+        self.validity.see(event, detail, &plan);
+        self.integrity.see(event, detail);
+        self.termination.see(event, detail, &plan);
+        self.certificates.see(event, detail);
+        self.accountability.see(event, detail, &plan);
+        self.fired.see(event);
+    }
+
+    fn boxed(&self) -> Box<dyn Observer> {
+        Box::new(self.clone())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}

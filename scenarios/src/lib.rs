@@ -1,0 +1,31 @@
+//! Scenarios: files, checkers, metrics, reports.
+//!
+//! One way, no way back: a file becomes a [`Scenario`], a scenario a setup, a setup a run, and
+//! the events of the run a verdict. A checker knows events, never a runtime or a protocol.
+
+mod check;
+mod file;
+mod judge;
+mod metrics;
+mod registry;
+mod run;
+mod scenario;
+mod setup;
+mod theorem;
+
+pub mod report;
+
+pub use check::{FiredCount, Violation};
+pub use file::{
+    Document, FILE, MAX_FILE_BYTES, Names, Problem, ProblemJson, Problems, expected, explain,
+    parse_range, parse_seed, parse_span, schema, suggest,
+};
+pub use judge::{Judge, Outcome, PropertyVerdict, Verdict};
+pub use metrics::{KindCosts, Latency, Metrics, PartyCosts};
+pub use registry::{AttackInfo, Entry, Registry};
+pub use run::{Options, Run, StoppedBy, Timing};
+pub use scenario::{
+    AttackSpec, Compare, Demand, Expect, Fault, Finding, NetworkSpec, Property, ProtocolChoice,
+    Reach, RuleSpec, Scenario, Traitor, Workload,
+};
+pub use theorem::{beyond, promised, statement};

@@ -1,0 +1,161 @@
+//! One run in the simulator: from a scenario to a verdict.
+
+use std::time::Duration;
+
+use byzlab_crypto::{Digest, Evidence};
+use byzlab_protocols::{Attack, Time};
+use byzlab_sim::{Outcome as Ended, World};
+use byzlab_trace::{Record, TraceWriter};
+
+use crate::{Finding, Judge, Metrics, Scenario, Verdict, setup};
+
+/// What a run is asked for beside its verdict.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Keep every event.
+    pub trace: bool,
+    /// A clock, for those who want to know how long it took: nothing else depends on it.
+    pub clock: Option<fn() -> Duration>,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoppedBy {
+    /// All that was asked for is decided.
+    Decisions,
+    /// The time was up.
+    Time,
+    /// Nothing was left to happen.
+    Quiet,
+    /// Honest code panicked.
+    Panic,
+}
+
+impl StoppedBy {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            StoppedBy::Decisions => "decisions",
+            StoppedBy::Time => "time",
+            StoppedBy::Quiet => "quiet",
+            StoppedBy::Panic => "panic",
+        }
+    }
+}
+
+/// How long a run took on this machine, and how much it was.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Timing {
+    /// From scenario to verdict.
+    pub elapsed: Duration,
+    /// Messages that arrived.
+    pub deliveries: u64,
+    /// Signatures that were checked in full.
+    pub checked: u64,
+}
+
+/// A run that was judged.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What it cost.
+    pub metrics: Metrics,
+    /// The digest of all its events.
+    pub digest: Digest,
+    /// Why it ended.
+    pub stopped_by: StoppedBy,
+    /// When it ended, in virtual time.
+    pub end: Time,
+    /// How long it took.
+    pub timing: Timing,
+    /// Its events, if they were asked for.
+    pub trace: Vec<Record>,
+    /// How often each numbered line of the pseudo-code fired at an honest party.
+    pub noted: Vec<u64>,
+    /// Whether a second run of the same scenario, made for the forensics, differed.
+    pub nondeterministic: bool,
+}
+
+/// Runs a scenario and judges it.
+pub(crate) fn run<P: Attack>(scenario: &Scenario, options: &Options) -> Run {
+    let started = options.clock.map(|clock| clock());
+    let (mut judge, mut ended) = watch::<P>(scenario, options.trace, false);
+    let mut nondeterministic = false;
+    if judge.agreement() == Finding::Violated && scenario.protocol.about.accountable {
+        let (again, second) = watch::<P>(scenario, false, true);
+        nondeterministic = again.digest() != judge.digest();
+        judge.accuse(&second.evidence, second.end);
+        ended.checked += second.checked;
+    }
+    let elapsed = options.clock.zip(started).map(|(clock, started)| clock() - started);
+    Run {
+        verdict: judge.verdict(scenario, ended.end, ended.stopped_by == StoppedBy::Quiet),
+        metrics: judge.metrics(),
+        digest: judge.digest(),
+        stopped_by: ended.stopped_by,
+        end: ended.end,
+        timing: Timing {
+            elapsed: elapsed.unwrap_or_default(),
+            deliveries: ended.deliveries,
+            checked: ended.checked,
+        },
+        trace: ended.trace,
+        noted: judge.noted().to_vec(),
+        nondeterministic,
+    }
+}
+
+/// What is left of a world after its run.
+struct Remains {
+    stopped_by: StoppedBy,
+    end: Time,
+    deliveries: u64,
+    checked: u64,
+    trace: Vec<Record>,
+    evidence: Vec<Evidence>,
+}
+
+/// Runs a world with a judge in it; with witnesses, looks for the guilty afterwards.
+fn watch<P: Attack>(scenario: &Scenario, trace: bool, witness: bool) -> (Judge, Remains) {
+    let mut made = setup::make::<P>(scenario, Vec::new());
+    let judge = Judge::new(scenario, &made.plan, &made.context);
+    made.setup.observers.push(Box::new(judge));
+    if trace {
+        made.setup.observers.push(Box::new(TraceWriter::default()));
+    }
+    made.setup.show = trace;
+    made.setup.witness = witness;
+    let limit = made.plan.stop.time;
+    let mut world = World::new(made.setup);
+    let stopped_by = match world.run() {
+        Ended::Done => StoppedBy::Decisions,
+        Ended::Time => StoppedBy::Time,
+        Ended::Quiet => StoppedBy::Quiet,
+        Ended::Panicked => StoppedBy::Panic,
+    };
+    let context = &made.context;
+    let mut remains = Remains {
+        stopped_by,
+        end: if stopped_by == StoppedBy::Time { limit } else { world.now() },
+        deliveries: world.deliveries(),
+        checked: context.committee.ring().checked() + context.clients.checked(),
+        trace: Vec::new(),
+        evidence: match witness {
+            true => P::forensics(context, world.witnessed()),
+            false => Vec::new(),
+        },
+    };
+    let mut judge = None;
+    for observer in world.into_observers() {
+        match observer.into_any().downcast::<Judge>() {
+            Ok(found) => judge = Some(*found),
+            Err(other) => {
+                if let Ok(trace) = other.downcast::<TraceWriter>() {
+                    remains.trace = trace.records;
+                }
+            }
+        }
+    }
+    (judge.expect("the judge was put in"), remains)
+}

@@ -1,0 +1,323 @@
+//! From a scenario to a setup: committee, keys, parties honest or Byzantine, network, requests.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, PartySet, Signer};
+use byzlab_protocols::{
+    Attack, Command, Context, Protocol, Request, RequestId, Span, Task, Time, View,
+    byzantine::{Behaviour, Build, Honest, Scripted},
+    value_digest,
+};
+use byzlab_sim::{
+    Adversary, Arrival, Behaving, Environment, MessageRule, Network, Scheduler, Setup, Stop,
+    strategy,
+};
+use byzlab_trace::{FaultId, Observer};
+
+use crate::{Demand, Reach, Scenario, setup::rewrite::Rewrite, theorem};
+
+mod rewrite;
+
+/// What is known of a run before it starts: the checkers measure it by this.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// By when everything is decided, if a theorem says so.
+    pub deadline: Option<Time>,
+    /// When the run ends at the latest.
+    pub stop: Stop,
+    /// The requests that clients made, and when.
+    pub requests: BTreeMap<RequestId, Time>,
+    /// For broadcasts: sender and digest of the value of each, in order.
+    pub broadcasts: Vec<(PartyId, Digest)>,
+    /// Who is judged.
+    pub judged: PartySet,
+    /// Who may rightly be accused.
+    pub guilty: PartySet,
+}
+
+/// What a run is made of, but for those who watch it.
+pub(crate) struct Made<P: Protocol> {
+    /// What everybody knows.
+    pub context: Arc<Context>,
+    /// For the simulator.
+    pub setup: Setup<P>,
+    /// For the checkers.
+    pub plan: Plan,
+}
+
+/// Makes a run.
+pub(crate) fn make<P: Attack>(scenario: &Scenario, observers: Vec<Box<dyn Observer>>) -> Made<P> {
+    let (context, signers, clients) = committee(scenario);
+    let params = P::params(&scenario.protocol.values);
+    let demand = demand(scenario, &context, &clients);
+    let traitors = scenario.traitors();
+    let adversary = adversary::<P>(scenario, &context, &params, &signers);
+    let plan = plan::<P>(scenario, &context, &params, &demand);
+    let spec = &scenario.network;
+    let setup = Setup {
+        context: context.clone(),
+        params,
+        signers,
+        network: Network {
+            model: spec.model,
+            delta: spec.delta,
+            gst: spec.gst,
+            before_gst: spec.before_gst,
+            delay: spec.delay.clone(),
+            early: spec.early.clone(),
+            loss: spec.loss,
+            duplicate: spec.duplicate,
+            seed: scenario.seed,
+        },
+        environment: Environment { cuts: scenario.cuts.clone(), crashes: scenario.crashes.clone() },
+        rules: rules(scenario),
+        requests: demand.arrivals,
+        corrupted: traitors,
+        budget: scenario.attack.as_ref().map_or(0, |attack| attack.budget),
+        adversary,
+        expected: plan.judged,
+        stop: plan.stop,
+        observers,
+        show: false,
+        witness: false,
+    };
+    Made { context, setup, plan }
+}
+
+/// Keys, committee and clients. The instance is bound to the scenario, not to the scheme: both
+/// schemes give the same run but for signature bytes.
+fn committee(scenario: &Scenario) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
+    let mut name = scenario.protocol.about.name.as_bytes().to_vec();
+    name.extend_from_slice(&scenario.seed.to_le_bytes());
+    name.extend_from_slice(&(scenario.n as u64).to_le_bytes());
+    name.extend_from_slice(&(scenario.f as u64).to_le_bytes());
+    let instance = Digest::of("byzlab/instance/1", &name);
+    let seed = Digest::of("byzlab/keys/1", &name).0;
+    let ring = |purpose, count| {
+        KeyRing::insecure_from_seed(scenario.crypto, instance, purpose, count, &seed)
+            .expect("the decoder keeps to the possible numbers of parties")
+    };
+    let (parties, signers) = ring("party", scenario.n);
+    let count = match &scenario.workload.demand {
+        Demand::Clients { count, .. } => *count as usize,
+        Demand::Commands(_) | Demand::Inputs(_) => 1,
+    };
+    let (clients, client_signers) = ring("client", count);
+    let context = Context {
+        committee: Committee::new(parties, scenario.f).expect("the decoder checks f"),
+        clients,
+        leaders: scenario.leaders.clone(),
+        delta: scenario.network.delta,
+    };
+    (Arc::new(context), signers, client_signers)
+}
+
+/// What clients ask for, and whom it reaches when.
+struct Asked {
+    arrivals: Vec<Arrival>,
+    requests: BTreeMap<RequestId, Time>,
+    broadcasts: Vec<(PartyId, Digest)>,
+}
+
+fn demand(scenario: &Scenario, context: &Context, clients: &[Signer]) -> Asked {
+    let mut asked =
+        Asked { arrivals: Vec::new(), requests: BTreeMap::new(), broadcasts: Vec::new() };
+    let request = |client: usize, seq: u64, payload: Vec<u8>| -> Request {
+        Arc::new(clients[client].sign(Command { seq, payload }))
+    };
+    let put = |client: usize, seq: u64| format!("put k{client}.{seq} v{seq}").into_bytes();
+    match (&scenario.workload.demand, scenario.protocol.about.task) {
+        (Demand::Inputs(inputs), _) => {
+            let values = inputs.iter().map(|input| input.clone().into_bytes());
+            asked.broadcast(context, values, request);
+        }
+        (Demand::Commands(count), Task::Broadcast) => {
+            asked.broadcast(context, (1..=*count).map(|seq| put(0, seq)), request);
+        }
+        (Demand::Commands(count), Task::Order) => {
+            for seq in 1..=*count {
+                asked.submit(scenario, &request(0, seq, put(0, seq)), Time::ZERO);
+            }
+        }
+        (Demand::Clients { count, rate, requests }, _) => {
+            let gap = Span(1_000_000_000 / rate);
+            for seq in 1..=*requests {
+                for client in 0..*count as usize {
+                    let at = Time::ZERO.after(gap * (seq - 1));
+                    asked.submit(scenario, &request(client, seq, put(client, seq)), at);
+                }
+            }
+        }
+    }
+    asked
+}
+
+impl Asked {
+    /// Input k is given to the sender of broadcast k, at the start.
+    fn broadcast(
+        &mut self,
+        context: &Context,
+        values: impl Iterator<Item = Vec<u8>>,
+        request: impl Fn(usize, u64, Vec<u8>) -> Request,
+    ) {
+        for (at, value) in values.enumerate() {
+            let number = at as u64 + 1;
+            let sender = context.leader(View(number));
+            self.broadcasts.push((sender, value_digest(&value)));
+            let request = request(0, number, value);
+            self.requests.insert(RequestId::of(&request), Time::ZERO);
+            self.arrivals.push(Arrival { at: Time::ZERO, party: sender, request });
+        }
+    }
+
+    /// A request reaches those whom the file says, at one instant.
+    fn submit(&mut self, scenario: &Scenario, request: &Request, at: Time) {
+        self.requests.insert(RequestId::of(request), at);
+        let mut reach = |party, at| {
+            self.arrivals.push(Arrival { at, party, request: request.clone() });
+        };
+        match &scenario.workload.to {
+            Reach::All => PartyId::all(scenario.n).for_each(|party| reach(party, at)),
+            Reach::Some(first, retry) => {
+                first.iter().for_each(|party| reach(*party, at));
+                if let Some(retry) = retry {
+                    PartyId::all(scenario.n).for_each(|party| reach(party, at.after(*retry)));
+                }
+            }
+        }
+    }
+}
+
+fn plan<P: Attack>(
+    scenario: &Scenario,
+    context: &Context,
+    params: &P::Params,
+    asked: &Asked,
+) -> Plan {
+    let about = scenario.protocol.about;
+    let decisions = scenario.stop_decisions;
+    // Where a run ends when all requests are executed, each may need a decision of its own.
+    let goal = decisions.unwrap_or_else(|| scenario.demanded());
+    let retry = match &scenario.workload.to {
+        Reach::Some(_, Some(retry)) => *retry,
+        Reach::All | Reach::Some(_, None) => Span::ZERO,
+    };
+    let last = asked.requests.values().max().copied().unwrap_or_default().after(retry);
+    let deadline = theorem::deadline::<P>(scenario, context, params, goal, last);
+    let everybody_is_asked = !matches!(&scenario.workload.to, Reach::Some(parties, None) if parties.len() <= scenario.faulty());
+    let deadline = deadline.filter(|_| everybody_is_asked);
+    let patience = deadline
+        .map_or(Time::ZERO.after(context.delta * (1000 + 100 * goal)), |deadline| {
+            Time(deadline.0.saturating_mul(2)).after(context.delta)
+        });
+    let counts_requests = about.task == Task::Order && decisions.is_none();
+    let stop = Stop {
+        decisions: if counts_requests { None } else { Some(goal) },
+        requests: counts_requests.then(|| scenario.demanded()),
+        time: scenario.stop_time.unwrap_or(patience),
+    };
+    let mut guilty = scenario.traitors();
+    scenario.crashes.iter().filter(|crash| crash.disk != byzlab_sim::DiskAfter::Kept).for_each(
+        |crash| {
+            guilty.insert(crash.party);
+        },
+    );
+    Plan {
+        deadline,
+        stop,
+        requests: asked.requests.clone(),
+        broadcasts: asked.broadcasts.clone(),
+        judged: scenario.judged(),
+        guilty,
+    }
+}
+
+fn rules(scenario: &Scenario) -> Vec<MessageRule> {
+    let first = first_rule(scenario);
+    let numbered = scenario.rules.iter().zip(first..);
+    numbered
+        .map(|(rule, number)| MessageRule {
+            on: rule.on.clone(),
+            action: rule.action.clone(),
+            fault: FaultId(number),
+        })
+        .collect()
+}
+
+/// Behaviours come first among the faults, then the attack, then rules.
+fn first_rule(scenario: &Scenario) -> u16 {
+    first_attack(scenario) + u16::from(scenario.attack.is_some())
+}
+
+fn first_attack(scenario: &Scenario) -> u16 {
+    scenario.byzantine.iter().map(|traitor| traitor.parties.len() as u16).sum()
+}
+
+/// The one mind, from behaviours, scripts and strategies.
+fn adversary<P: Attack>(
+    scenario: &Scenario,
+    context: &Arc<Context>,
+    params: &P::Params,
+    signers: &[Signer],
+) -> Box<dyn Adversary<P>> {
+    let traitors = scenario.traitors();
+    let own = traitors.iter().map(|party| (party, signers[party.index()].clone())).collect();
+    let mut behaviours: BTreeMap<PartyId, Box<dyn Behaviour<P>>> = BTreeMap::new();
+    for party in traitors.iter() {
+        let signer = signers[party.index()].clone();
+        behaviours.insert(party, behaviour(scenario, context, params, party, &signer));
+    }
+    let behaving = Behaving::new(behaviours, own);
+    let attack = scenario.attack.as_ref().and_then(|attack| strategy(&attack.id));
+    match attack {
+        Some(info) => {
+            let fault = FaultId(first_attack(scenario));
+            Box::new(Scheduler::new(info.strategy, fault, behaving))
+        }
+        None => Box::new(behaving),
+    }
+}
+
+/// What one corrupted party does: its behaviours around the honest machine, in file order.
+fn behaviour<P: Attack>(
+    scenario: &Scenario,
+    context: &Arc<Context>,
+    params: &P::Params,
+    party: PartyId,
+    signer: &Signer,
+) -> Box<dyn Behaviour<P>> {
+    let machine = || P::new(context, signer.clone(), params);
+    let judged: Vec<_> = scenario.judged().iter().collect();
+    let mut behaviour: Box<dyn Behaviour<P>> = Box::new(Honest(machine()));
+    let mut number = 0;
+    for traitor in &scenario.byzantine {
+        for of in &traitor.parties {
+            if *of == party {
+                let build = Build {
+                    name: &traitor.behaviour,
+                    values: &traitor.values,
+                    when: traitor.when.clone(),
+                    number,
+                    party,
+                    honest: &judged,
+                    machine: machine(),
+                    delta: context.delta,
+                    seed: scenario.seed,
+                };
+                behaviour = build.around(behaviour);
+            }
+            number += 1;
+        }
+    }
+    if let Some(attack) = &scenario.attack
+        && let Some(script) = P::scripts().iter().find(|script| script.id == attack.id)
+    {
+        behaviour = Box::new(Scripted::new(script, behaviour, first_attack(scenario)));
+    }
+    for (rule, number) in scenario.rules.iter().zip(first_rule(scenario)..) {
+        if !rule.set.is_empty() && rule.on.from.is_none_or(|from| from.contains(party)) {
+            behaviour = Box::new(Rewrite::new(behaviour, rule, number));
+        }
+    }
+    behaviour
+}

@@ -1,0 +1,75 @@
+//! Which theorem covers a scenario, what it promises, and what puts a scenario beyond it.
+
+use byzlab_protocols::{Context, Model, Protocol, Situation, Time};
+
+use crate::{Finding, Property, Scenario};
+
+/// Why the theorem does not apply; empty if it does.
+pub fn beyond(scenario: &Scenario) -> Vec<String> {
+    let about = scenario.protocol.about;
+    let (n, f, b) = (scenario.n, scenario.f, scenario.faulty());
+    let mut reasons = Vec::new();
+    let bound = (about.tolerates)(n);
+    if f > bound {
+        reasons.push(format!(
+            "f = {f} exceeds the bound {bound} for {} with n = {n} ({})",
+            about.name, about.bound
+        ));
+    }
+    if b > f {
+        reasons.push(format!("{b} faulty parties, but f = {f}"));
+    }
+    // What is made for partial synchrony is safe in every network; in asynchrony only its
+    // liveness is not promised.
+    if about.model == Model::Synchrony && scenario.network.model > about.model {
+        reasons.push(format!(
+            "{} needs {}, the network promises {}",
+            about.name,
+            about.model.name(),
+            scenario.network.model.name()
+        ));
+    }
+    reasons
+}
+
+/// The theorem in one line.
+pub fn statement(scenario: &Scenario) -> String {
+    let about = scenario.protocol.about;
+    format!("{} with {} in {}: {}", about.name, about.bound, about.model.name(), about.post)
+}
+
+/// What is promised of a property, if the run keeps its model; nothing where nothing is.
+pub fn promised(scenario: &Scenario, property: Property) -> Option<Finding> {
+    if !beyond(scenario).is_empty() || scenario.protocol.broken.is_some() {
+        return None;
+    }
+    match property {
+        Property::Termination if scenario.network.model == Model::Asynchrony => None,
+        _ => Some(Finding::Holds),
+    }
+}
+
+/// By when all that is asked for is decided, if the theorem covers the scenario.
+pub(crate) fn deadline<P: Protocol>(
+    scenario: &Scenario,
+    context: &Context,
+    params: &P::Params,
+    decisions: u64,
+    submitted: Time,
+) -> Option<Time> {
+    if scenario.network.model == Model::Asynchrony {
+        return None;
+    }
+    let restarts = scenario.crashes.iter().filter_map(|crash| crash.restart);
+    let situation = Situation {
+        gst: match scenario.network.model {
+            Model::PartialSynchrony => scenario.network.gst,
+            Model::Synchrony | Model::Asynchrony => Time::ZERO,
+        },
+        before_gst: scenario.network.before_gst,
+        submitted,
+        restarted: restarts.max().unwrap_or_default(),
+        decisions,
+    };
+    P::deadline(context, params, &situation)
+}

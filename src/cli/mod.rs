@@ -1,0 +1,185 @@
+//! The command line: a file for each command.
+
+mod compare;
+mod completions;
+mod explain;
+mod input;
+mod list;
+mod output;
+mod run;
+mod schema;
+mod trace;
+
+use std::io::{self, ErrorKind};
+
+use byzlab_scenarios::{Outcome, Problems, Registry};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use output::Output;
+
+/// Exit statuses; of several runs, the first of 4, 5, 1, 3, 0 that occurs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Status {
+    /// Everything as the file expects.
+    Expected = 0,
+    /// Not as expected.
+    Unexpected = 1,
+    /// Wrong usage or a wrong file: nothing was run.
+    Usage = 2,
+    /// Inconclusive or interrupted.
+    Inconclusive = 3,
+    /// Determinism lost, or a fault of byzlab itself.
+    Internal = 4,
+    /// The environment would not let us.
+    Environment = 5,
+}
+
+impl Status {
+    /// The worse of two.
+    pub(crate) fn worse(self, other: Status) -> Status {
+        let order =
+            [Status::Internal, Status::Environment, Status::Unexpected, Status::Inconclusive];
+        order.into_iter().find(|status| [self, other].contains(status)).unwrap_or(Status::Expected)
+    }
+
+    pub(crate) fn of(outcome: Outcome) -> Status {
+        match outcome {
+            Outcome::AsExpected => Status::Expected,
+            Outcome::NotAsExpected => Status::Unexpected,
+            Outcome::Inconclusive => Status::Inconclusive,
+        }
+    }
+}
+
+/// Why a command did not come to its end.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What the user gave is wrong.
+    Usage(String),
+    /// A file is wrong.
+    File(Box<Problems>),
+    /// Reading or writing failed.
+    Io(String, io::Error),
+}
+
+impl From<Box<Problems>> for Failure {
+    fn from(problems: Box<Problems>) -> Self {
+        Failure::File(problems)
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Failure::File(Box::new(problems))
+    }
+}
+
+/// A laboratory for Byzantine consensus.
+#[derive(Parser)]
+#[command(
+    name = "byzlab",
+    version,
+    about,
+    after_help = "Exit status: 0 as expected, 1 not as expected, 2 wrong usage or file (nothing was \
+                  run),\n3 inconclusive or interrupted, 4 determinism lost or internal error, 5 \
+                  environment.\n\nTry: byzlab run scenarios/library/pbft/equivocating-leader.toml"
+)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// When to use colours; NO_COLOR is honoured.
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    color: When,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run scenarios and judge them.
+    Run(run::RunArgs),
+    /// Print the resolved scenario, which theorem covers it, and what is expected and why.
+    Explain(explain::ExplainArgs),
+    /// List what there is.
+    List(list::ListArgs),
+    /// Compare protocols under attack, in one table.
+    Compare(compare::CompareArgs),
+    /// Print and filter a recorded run.
+    Trace(trace::TraceArgs),
+    /// Print the JSON Schema of scenario files.
+    Schema,
+    /// Print completions for a shell.
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the command line of the process.
+pub(crate) fn main(registry: &Registry) -> i32 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
+    let json = matches!(&cli.command, Command::Run(args) if args.json)
+        || matches!(&cli.command, Command::Compare(args) if args.json);
+    let mut output = Output::new(cli.common.color);
+    let result = match &cli.command {
+        Command::Run(args) => run::run(args, registry, &mut output),
+        Command::Explain(args) => explain::explain(args, registry, &mut output),
+        Command::List(args) => list::list(args, registry, &mut output),
+        Command::Compare(args) => compare::compare(args, registry, &mut output),
+        Command::Trace(args) => trace::trace(args, &mut output),
+        Command::Schema => schema::schema(registry, &mut output),
+        Command::Completions(args) => completions::completions(args, Cli::command(), &mut output),
+    };
+    let status = match result.and_then(|status| output.flush().map(|()| status)) {
+        Ok(status) => status,
+        Err(failure) => report(&failure, json, &mut output),
+    };
+    status as i32
+}
+
+/// Says what went wrong, as text on stderr or as JSON on stdout.
+fn report(failure: &Failure, json: bool, output: &mut Output) -> Status {
+    match failure {
+        Failure::Io(_, error) if error.kind() == ErrorKind::BrokenPipe => Status::Expected,
+        Failure::Io(what, error) => {
+            output.error(&format!("{what}: {error}"));
+            let usage = [ErrorKind::NotFound, ErrorKind::PermissionDenied, ErrorKind::IsADirectory];
+            if usage.contains(&error.kind()) { Status::Usage } else { Status::Environment }
+        }
+        Failure::Usage(message) => {
+            if json {
+                let object = serde_json::json!({
+                    "schema": 1, "error": true, "file": "", "line": 0, "column": 0, "key": "",
+                    "message": message, "expected": "", "hint": "",
+                });
+                let _ = output.line(&object.to_string()).and_then(|()| output.flush());
+            } else {
+                output.error(message);
+            }
+            Status::Usage
+        }
+        Failure::File(problems) => {
+            if json {
+                let _ = output.line(&problems.json()).and_then(|()| output.flush());
+            } else {
+                output.problems(problems);
+            }
+            Status::Usage
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! `byzlab run`: run scenarios and judge them.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use byzlab_scenarios::{
+    Document, Options, Outcome, Registry, Run, Scenario,
+    report::{Report, json, junit, summary, text},
+};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rayon::prelude::*;
+
+use super::{Failure, Status, input, output::Output};
+
+/// Arguments of `byzlab run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// Scenario files and folders; `-` reads standard input.
+    #[arg(required = true, value_name = "FILE-or-DIR")]
+    paths: Vec<PathBuf>,
+    /// The seed, in place of the file's: decimal, or hexadecimal after 0x.
+    #[arg(long, value_parser = parse_seed, conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// Many seeds, on all cores: 0..1000, or 0..=999.
+    #[arg(long, value_parser = parse_seeds)]
+    seeds: Option<(u64, u64)>,
+    /// Where to run.
+    #[arg(long, value_enum, default_value_t = Runtime::Sim)]
+    runtime: Runtime,
+    /// Set a value, as it would stand in the file: --set network.gst='"2s"'.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print one JSON object a run, a line each.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a JUnit report.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write every event of the run, a line each; for one run only.
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    trace: Option<PathBuf>,
+    /// Show what this machine took; the rest of the output is the same every time.
+    #[arg(long)]
+    timing: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Runtime {
+    /// The deterministic simulator.
+    Sim,
+}
+
+/// A seed as people write it.
+pub(crate) fn parse_seed(text: &str) -> Result<u64, String> {
+    byzlab_scenarios::parse_seed(text)
+        .ok_or_else(|| "expected a number of 64 bits, decimal or 0x..".to_owned())
+}
+
+fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
+    byzlab_scenarios::parse_range(text, parse_seed)
+        .map_err(|why| format!("{why}; expected a range such as 0..1000"))
+}
+
+/// So many runs are made before their results are printed: bounds memory.
+const CHUNK: usize = 4096;
+
+/// Set by the first interrupt: what is running ends, nothing new begins.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+struct Job<'a> {
+    document: &'a Document,
+    path: &'a Path,
+    seed: Option<u64>,
+}
+
+pub(crate) fn run(
+    args: &RunArgs,
+    registry: &Registry,
+    output: &mut Output,
+) -> Result<Status, Failure> {
+    let Runtime::Sim = args.runtime;
+    let files = input::files(&args.paths)?;
+    let documents = files.iter().map(|file| input::document(file, &args.set, registry));
+    let documents = documents.collect::<Result<Vec<_>, _>>()?;
+    // Everything is resolved before anything is run.
+    for document in &documents {
+        document.resolve(args.seed, registry)?;
+    }
+    let mut jobs = Vec::new();
+    for (document, path) in documents.iter().zip(&files) {
+        match args.seeds {
+            None => jobs.push(Job { document, path, seed: args.seed }),
+            Some((start, end)) => {
+                jobs.extend((start..end).map(|seed| Job { document, path, seed: Some(seed) }));
+            }
+        }
+    }
+    if args.trace.is_some() && jobs.len() > 1 {
+        let message = format!("--trace writes one run; these are {}", jobs.len());
+        return Err(Failure::Usage(message));
+    }
+    catch_interrupts();
+    Suite { args, registry, output, single: jobs.len() == 1 }.run(&jobs)
+}
+
+/// The first interrupt stops cleanly, the second at once.
+fn catch_interrupts() {
+    let _ = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(Status::Inconclusive as i32);
+        }
+    });
+}
+
+struct Suite<'a> {
+    args: &'a RunArgs,
+    registry: &'a Registry,
+    output: &'a mut Output,
+    single: bool,
+}
+
+type Result3 = Result<(Scenario, Run), Failure>;
+
+impl Suite<'_> {
+    fn run(&mut self, jobs: &[Job<'_>]) -> Result<Status, Failure> {
+        let progress = progress(jobs.len());
+        let mut status = Status::Expected;
+        let mut outcomes: Vec<(Outcome, String)> = Vec::new();
+        let mut kept = Vec::new();
+        for chunk in jobs.chunks(CHUNK) {
+            let runs: Vec<Option<Result3>> = chunk
+                .par_iter()
+                .map(|job| {
+                    let run = (!INTERRUPTED.load(Ordering::SeqCst)).then(|| self.one(job));
+                    progress.inc(1);
+                    run
+                })
+                .collect();
+            for (job, run) in chunk.iter().zip(runs) {
+                let Some(run) = run else {
+                    status = status.worse(Status::Inconclusive);
+                    continue;
+                };
+                let (scenario, run) = run?;
+                let repeat = repeat(self.args, job.path, scenario.seed);
+                status = status.worse(Status::of(run.verdict.outcome));
+                if run.nondeterministic {
+                    status = status.worse(Status::Internal);
+                    self.output.error(&format!("a second run differed from the first: {repeat}"));
+                }
+                self.print(&scenario, &run, &repeat)?;
+                outcomes.push((run.verdict.outcome, repeat.clone()));
+                if self.args.junit.is_some() {
+                    kept.push((scenario, run, repeat));
+                }
+            }
+        }
+        progress.finish_and_clear();
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            let done = outcomes.len();
+            self.output.error(&format!("interrupted after {done} of {} runs", jobs.len()));
+        }
+        if !self.single && !self.args.json {
+            let paint = self.output.paint();
+            self.output.text(&summary(&outcomes, paint))?;
+        }
+        if let Some(file) = &self.args.junit {
+            let xml = junit(&kept).map_err(|error| Failure::Usage(error.to_string()))?;
+            write(file, xml.as_bytes())?;
+        }
+        Ok(status)
+    }
+
+    fn one(&self, job: &Job<'_>) -> Result3 {
+        let scenario = job.document.resolve(job.seed, self.registry)?;
+        let entry = self.registry.get(scenario.protocol.about.name);
+        let entry = entry.expect("the decoder takes protocols from the registry");
+        let options =
+            Options { trace: self.args.trace.is_some(), clock: self.args.timing.then_some(clock) };
+        let run = entry.run(&scenario, &options);
+        if let Some(file) = &self.args.trace {
+            let mut lines = String::new();
+            for record in &run.trace {
+                lines.push_str(&serde_json::to_string(record).unwrap_or_default());
+                lines.push('\n');
+            }
+            write(file, lines.as_bytes())?;
+        }
+        Ok((scenario, run))
+    }
+
+    fn print(&mut self, scenario: &Scenario, run: &Run, repeat: &str) -> Result<(), Failure> {
+        let memory = self.args.timing.then(peak_memory).flatten();
+        let repeat = repeat.to_owned();
+        let report = Report { scenario, run, repeat, timing: self.args.timing, memory };
+        if self.args.json {
+            return self.output.line(&json(&report));
+        }
+        let failed = run.verdict.outcome != Outcome::AsExpected;
+        if self.single || (failed && self.args.seeds.is_none()) {
+            let paint = self.output.paint();
+            self.output.text(&text(&report, paint))
+        } else if self.args.seeds.is_none() {
+            let verdict =
+                if run.verdict.violations.is_empty() { "" } else { "  (expected violation)" };
+            self.output.line(&format!("PASS  {:<50} {}{verdict}", scenario.name, scenario.title))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn progress(runs: usize) -> ProgressBar {
+    let target = if runs > 1 { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let progress = ProgressBar::with_draw_target(Some(runs as u64), target);
+    let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len} runs, {per_sec}, {eta} left");
+    progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    progress
+}
+
+/// The line that gives the same run again.
+fn repeat(args: &RunArgs, path: &Path, seed: u64) -> String {
+    let mut line = format!("byzlab run {} --seed {seed}", quoted(&path.display().to_string()));
+    for set in &args.set {
+        line.push_str(&format!(" --set {}", quoted(set)));
+    }
+    line
+}
+
+/// An argument as a shell takes it.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "-_./=,:+".contains(char);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error| Failure::Io(file.display().to_string(), error);
+    let mut name = file.file_name().unwrap_or_default().to_os_string();
+    name.push(".tmp");
+    let temporary = file.with_file_name(name);
+    let written =
+        std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, file));
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(&temporary);
+        failed(error)
+    })
+}
+
+/// Time since the process first asked.
+pub(crate) fn clock() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
+/// The most memory that the process has used, where the system tells.
+pub(crate) fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}

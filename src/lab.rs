@@ -1,0 +1,40 @@
+//! The one place of assembly: which protocols there are.
+
+use byzlab_protocols::{Attack, pbft::Pbft};
+use byzlab_scenarios::Registry;
+
+use crate::cli;
+
+/// A laboratory: protocols, and the command line over them.
+pub struct Lab {
+    registry: Registry,
+}
+
+impl Default for Lab {
+    fn default() -> Self {
+        Lab::new()
+    }
+}
+
+impl Lab {
+    /// With the protocols of byzlab.
+    pub fn new() -> Lab {
+        Lab { registry: Registry::new().with::<Pbft>() }
+    }
+
+    /// With one protocol more.
+    #[must_use]
+    pub fn with<P: Attack>(self) -> Lab {
+        Lab { registry: self.registry.with::<P>() }
+    }
+
+    /// The protocols.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Runs the command line of the process and gives its exit status.
+    pub fn main(self) -> i32 {
+        cli::main(&self.registry)
+    }
+}

@@ -1,0 +1,5 @@
+//! The byzlab command.
+
+fn main() {
+    std::process::exit(byzlab::Lab::new().main());
+}
