@@ -1,6 +1,6 @@
 //! The one place of assembly: which protocols there are.
 
-use byzlab_protocols::{Attack, pbft::Pbft};
+use byzlab_protocols::{Attack, dolev_strong::DolevStrong, hotstuff::HotStuff, pbft::Pbft};
 use byzlab_scenarios::Registry;
 
 use crate::cli;
@@ -19,7 +19,7 @@ impl Default for Lab {
 impl Lab {
     /// With the protocols of byzlab.
     pub fn new() -> Lab {
-        Lab { registry: Registry::new().with::<Pbft>() }
+        Lab { registry: Registry::new().with::<DolevStrong>().with::<Pbft>().with::<HotStuff>() }
     }
 
     /// With one protocol more.

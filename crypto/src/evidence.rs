@@ -9,11 +9,9 @@ use crate::{Digest, KeyRing, PartyId, Reject, Signature, Statement, Verified};
 /// Says which pairs of statements of one key prove guilt. The rule must hold for every correct
 /// party in every run, also beyond the bound: a wrong rule accuses the honest.
 pub trait Contradicts<Other: Statement>: Statement {
-    /// What the signer of both did, such as `equivocation` or `double-vote`.
-    const FAULT: &'static str;
-
-    /// Whether no correct party `by` signs both in one instance, in whatever order.
-    fn contradicts(&self, other: &Other, by: PartyId) -> bool;
+    /// If no correct party `by` signs both in one instance, in whatever order: what the signer
+    /// of both did, such as `equivocation` or `double-vote`.
+    fn contradicts(&self, other: &Other, by: PartyId) -> Option<&'static str>;
 }
 
 /// A signed statement in its canonical bytes: can be checked without knowing its type.
@@ -65,12 +63,11 @@ impl Evidence {
         B: Statement,
     {
         let culprit = first.by();
-        (culprit == second.by() && first.body().contradicts(second.body(), culprit)).then(|| {
-            Evidence {
-                culprit,
-                fault: A::FAULT.to_owned(),
-                statements: vec![Attested::of(first), Attested::of(second)],
-            }
+        let fault = first.body().contradicts(second.body(), culprit)?;
+        (culprit == second.by()).then(|| Evidence {
+            culprit,
+            fault: fault.to_owned(),
+            statements: vec![Attested::of(first), Attested::of(second)],
         })
     }
 }
@@ -92,8 +89,6 @@ type CheckPair = fn(&KeyRing, &Evidence) -> Result<(), Reject>;
 pub struct EvidenceRule {
     /// The domains of the two statements.
     pub domains: (&'static str, &'static str),
-    /// The fault that such a pair proves.
-    pub fault: &'static str,
     check: CheckPair,
 }
 
@@ -106,7 +101,6 @@ impl EvidenceRule {
     {
         EvidenceRule {
             domains: (A::DOMAIN, B::DOMAIN),
-            fault: A::FAULT,
             check: |ring, evidence| Pair::<A, B>(PhantomData).check(ring, evidence),
         }
     }
@@ -117,16 +111,13 @@ impl EvidenceRule {
     /// # Errors
     /// Why it proves nothing.
     pub fn check(&self, ring: &KeyRing, evidence: &Evidence) -> Result<(), Reject> {
-        if evidence.fault != self.fault {
-            return Err(Reject::Malformed("evidence of another fault"));
-        }
         (self.check)(ring, evidence)
     }
 }
 
 impl fmt::Debug for EvidenceRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} by {} and {}", self.fault, self.domains.0, self.domains.1)
+        write!(f, "{} and {}", self.domains.0, self.domains.1)
     }
 }
 
@@ -142,10 +133,10 @@ impl<A: Contradicts<B>, B: Statement> Pair<A, B> {
         let instance: Digest = ring.instance();
         ring.check_digest(evidence.culprit, &a.digest(&instance), &first.signature)?;
         ring.check_digest(evidence.culprit, &b.digest(&instance), &second.signature)?;
-        if a.contradicts(&b, evidence.culprit) {
-            Ok(())
-        } else {
-            Err(Reject::Malformed("the statements do not contradict each other"))
+        match a.contradicts(&b, evidence.culprit) {
+            Some(fault) if fault == evidence.fault => Ok(()),
+            Some(_) => Err(Reject::Malformed("evidence of another fault")),
+            None => Err(Reject::Malformed("the statements do not contradict each other")),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What all parties of an instance know from the start.
 
+use std::hash::{Hash, Hasher};
+
 use byzlab_crypto::{Committee, KeyRing, PartyId};
 
 use crate::{Span, View};
@@ -44,6 +46,22 @@ pub struct Context {
     pub leaders: Leaders,
     /// Δ, the known bound on message delay between honest parties.
     pub delta: Span,
+}
+
+// Two contexts of one instance are the same: the instance id binds all of it.
+
+impl PartialEq for Context {
+    fn eq(&self, other: &Self) -> bool {
+        self.committee.instance() == other.committee.instance()
+    }
+}
+
+impl Eq for Context {}
+
+impl Hash for Context {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.committee.instance().hash(state);
+    }
 }
 
 impl Context {

@@ -95,7 +95,7 @@ mod tests {
     }
 
     const GOLDEN: [u64; 3] = [4, 371, 497];
-    const SHUFFLED: [u64; 5] = [0; 5];
+    const SHUFFLED: [u64; 5] = [2, 3, 0, 1, 4];
     const DEVIATE: i64 = 0;
 
     #[test]

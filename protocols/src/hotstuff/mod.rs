@@ -1,1 +1,216 @@
-//! stub
+//! HotStuff, basic: three phases, linear messages, responsive, with a pacemaker.
+//!
+//! Sources: Yin et al. 2019 for the phases; of the posts,
+//! <https://decentralizedthoughts.github.io/2023-04-01-hotstuff-2/> (why there is a key phase) and
+//! <https://decentralizedthoughts.github.io/2020-11-19-bft-protocol-forensics/> (votes, blame). No
+//! post has the pseudo-code in full; what follows is ours.
+//!
+//! # Model
+//!
+//! Partial synchrony with a known Δ, `n >= 3f + 1` parties of which at most `f` are Byzantine,
+//! signatures. Clocks need not be synchronised.
+//!
+//! # Properties
+//!
+//! - *Agreement*: two commit certificates never name conflicting blocks, in any network.
+//! - *External validity*: every request in a decided block is signed by its client and stands on
+//!   the chain once.
+//! - *Liveness*: after GST, views with honest leaders decide, at the speed of the network.
+//!
+//! # Terms
+//!
+//! A *certificate* (QC) is a quorum of `n - f` votes for one block in one phase of one view. Its
+//! phase names it: a *prepare* certificate is the key, a *pre-commit* certificate the lock, a
+//! *commit* certificate the decision. `high` is a party's highest prepare certificate, `locked`
+//! its lock.
+//!
+//! # The protocol
+//!
+//! ```text
+//!      on entering view v            everybody
+//!  1     send new-view(v, high) to the leader of v, with what opened the view
+//!      in view v                     the leader
+//!  2     gather new-views; high := the highest certificate seen
+//!  3     on a quorum of new-views for v, if a request or an undecided block waits
+//!  4     send prepare(B) to all: B on the block of high, with high
+//!      on prepare(B) in view v       everybody: B is of the leader of v, on the block of its
+//!                                    certificate, its path held, its requests new
+//!  5     safeNode: B extends the locked block, or its certificate is newer than the lock
+//!  6     else refuse
+//!  7     vote prepare(v, B), to the leader
+//!      in view v                     the leader
+//!  8     on a quorum of votes of a phase: form the certificate, send it to all
+//!      on a certificate              everybody, one vote in a phase of a view
+//!  9     prepare certificate of v: high := it; vote pre-commit
+//! 10     pre-commit certificate of v: locked := it; vote commit
+//! 11     commit certificate of any view: decide its block and all below; enter the next view
+//!      pacemaker
+//! 12     timeout(u) of somebody, u < v: send what opened v, high and the commit certificate
+//! 13     a block of a certificate is missing: fetch it
+//! 14     v takes longer than T while something waits: never vote in v again; send
+//!        timeout(v, high) to all, and again every T
+//! 15     the (f+1)-th highest view among the timeouts is v* >= v: enter v*, send timeout(v*)
+//! 16     two votes of one party in a phase of a view: accuse
+//!        a quorum of timeouts for v is a timeout certificate: it opens v + 1, pass it on once
+//! ```
+//!
+//! # Why it is safe
+//!
+//! One certificate a phase and view, since two would share an honest voter. If a commit
+//! certificate for B exists in view v, a quorum is locked on B at v; a prepare certificate of a
+//! later view for a conflicting block would need one of these honest parties to vote against its
+//! lock, which safeNode allows only for a certificate of a view above v on a conflicting block:
+//! and the first of those cannot exist.
+//!
+//! # Why it is live
+//!
+//! A lock implies that a quorum holds the key: every quorum of new-views names a certificate as
+//! high as any lock. Timeouts repeat, are amplified where one honest party must be among them,
+//! and whoever is behind is helped, so that after GST all are in one view for T = 10Δ: entry
+//! within 2Δ, new-views at 3Δ, seven hops, decision by 10Δ.
+//!
+//! # Deviations from the paper
+//!
+//! - Votes carry the view of their justification, without which a disagreement names nobody.
+//! - The new view is opened by the commit certificate or a timeout certificate, never by a timer
+//!   alone (corrections A4).
+//! - Nobody proposes and no timer runs while nothing waits.
+//! - Certificates are vectors of signatures, not threshold signatures: O(n) signatures each.
+
+mod attack;
+mod forensics;
+mod machine;
+mod pacemaker;
+mod phases;
+mod rules;
+mod wire;
+
+use byzlab_crypto::PartyId;
+
+pub use machine::{HotStuff, Record, Timer};
+pub use rules::{Basis, PUBLISHED, Rules, Signed};
+pub use wire::{
+    Entry, Message, NewView, Phase, Qc, Timeout, TimeoutCertificate, Vote, Wire, WireEntry,
+    WireTimeoutCertificate,
+};
+
+use crate::{
+    About, BeforeGst, Context, Field, FieldDefault, FieldKind, GoodCase, Leaders, Model, Situation,
+    Task, Time, Values, broken, smr::MAX_BATCH,
+};
+
+const ABOUT: About = About {
+    name: "hotstuff",
+    title: "HotStuff, basic, three phases",
+    post: "https://decentralizedthoughts.github.io/2023-04-01-hotstuff-2/",
+    model: Model::PartialSynchrony,
+    task: Task::Order,
+    tolerates: |n| n.saturating_sub(1) / 3,
+    bound: "n >= 3f + 1",
+    first_leader: PartyId(1),
+    kinds: wire::KINDS,
+    lines: &[
+        "new-view to the leader",
+        "the leader gathers new-views",
+        "a quorum of new-views, and something waits",
+        "propose",
+        "safeNode",
+        "not safe: refuse",
+        "vote prepare",
+        "certificate of a phase",
+        "key; vote pre-commit",
+        "lock; vote commit",
+        "decide",
+        "help who is behind",
+        "fetch a block",
+        "timeout",
+        "amplify timeouts",
+        "accuse",
+    ],
+    good_case: |n, _| GoodCase { hops: 7, messages: 8 * (n as u64 - 1) },
+    accountable: true,
+    recovers: true,
+    evidence: forensics::rules,
+    broken: broken::hotstuff::PIECES,
+};
+
+static FIELDS: &[Field] = &[
+    Field {
+        name: "batch",
+        kind: FieldKind::Integer { min: 1, max: MAX_BATCH as u64 },
+        default: FieldDefault::Is("1"),
+        doc: "The most requests in a block",
+    },
+    Field {
+        name: "patience",
+        kind: FieldKind::Integer { min: 1, max: 1000 },
+        default: FieldDefault::Is("10"),
+        doc: "T, how long a view may take, in multiples of Δ; below 10 liveness is not promised",
+    },
+    Field {
+        name: "broken",
+        kind: FieldKind::Name,
+        default: FieldDefault::Unset("the published rules"),
+        doc: "A broken twin of one rule, by id: `byzlab list broken`",
+    },
+];
+
+/// The least patience with which liveness is promised, in multiples of Δ (corrections A4).
+const LEAST_PATIENCE: u64 = 10;
+
+/// What a scenario may set.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Params {
+    /// The most requests in a block.
+    pub batch: usize,
+    /// T in multiples of Δ.
+    pub patience: u64,
+    /// The id of a broken twin.
+    pub broken: Option<String>,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params { batch: 1, patience: LEAST_PATIENCE, broken: None }
+    }
+}
+
+impl Params {
+    fn from_values(values: &Values) -> Params {
+        Params {
+            batch: values.integer("batch") as usize,
+            patience: values.integer("patience"),
+            broken: values.text("broken").map(str::to_owned),
+        }
+    }
+
+    fn rules(&self) -> &'static Rules {
+        self.broken.as_deref().and_then(broken::hotstuff::rules).unwrap_or(&PUBLISHED)
+    }
+}
+
+/// After GST all honest parties are in one view within two timeouts; from then on a view ends
+/// within T and 4Δ, by a decision if its leader is honest and holds what it needs.
+fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option<Time> {
+    if params.patience < LEAST_PATIENCE {
+        return None;
+    }
+    let (n, f) = (context.committee.n() as u64, context.committee.f() as u64);
+    let k = situation.decisions;
+    let scripted = match &context.leaders {
+        Leaders::RoundRobin(_) => 0,
+        Leaders::Scripted(list, _) => list.len() as u64,
+        Leaders::Stable(_) => return None,
+    };
+    let laggards = match situation.before_gst {
+        _ if situation.restarted > Time::ZERO => f + n,
+        _ if situation.gst == Time::ZERO => 0,
+        BeforeGst::Bounded => 1,
+        BeforeGst::Unbounded | BeforeGst::Lossy => f + 1,
+    };
+    let faulty_views = f * (k.div_ceil(n - f) + 1);
+    let views = k + faulty_views + laggards + scripted;
+    let from = situation.gst.max(situation.submitted).max(situation.restarted);
+    let settling = context.delta * (2 * params.patience);
+    Some(from.after(settling).after(context.delta * ((params.patience + 4) * views)))
+}

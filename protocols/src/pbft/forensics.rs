@@ -47,8 +47,11 @@ struct Casebook<'a> {
     votes: Signed<Vote>,
     votes2: Signed<Vote2>,
     statuses: Vec<Verified<Status>>,
-    evidence: BTreeMap<(PartyId, &'static str), Evidence>,
+    evidence: Proofs,
 }
+
+/// The first proof of each party and fault.
+type Proofs = BTreeMap<(PartyId, String), Evidence>;
 
 type Signed<T> = BTreeMap<(PartyId, View), Verified<T>>;
 
@@ -126,11 +129,7 @@ impl<'a> Casebook<'a> {
             let (by, lock, view) = (status.by(), status.body().lock_view, status.body().view);
             let between = (by, lock.next())..(by, view.max(lock.next()));
             for vote2 in self.votes2.range(between).map(|(_, vote2)| vote2) {
-                if let Some(evidence) = Evidence::pair(vote2, status) {
-                    self.evidence
-                        .entry((by, <Vote2 as Contradicts<Status>>::FAULT))
-                        .or_insert(evidence);
-                }
+                prove(&mut self.evidence, Evidence::pair(vote2, status));
             }
         }
     }
@@ -139,13 +138,17 @@ impl<'a> Casebook<'a> {
 /// Enters a statement; a second one that contradicts the first is evidence (P-a).
 fn note<T: Statement + Contradicts<T>>(
     signed: &mut Signed<T>,
-    evidence: &mut BTreeMap<(PartyId, &'static str), Evidence>,
+    proofs: &mut Proofs,
     view: View,
     statement: &Verified<T>,
 ) {
     let by = statement.by();
     let first = signed.entry((by, view)).or_insert_with(|| statement.clone());
-    if let Some(pair) = Evidence::pair(first, statement) {
-        evidence.entry((by, T::FAULT)).or_insert(pair);
+    prove(proofs, Evidence::pair(first, statement));
+}
+
+fn prove(proofs: &mut Proofs, evidence: Option<Evidence>) {
+    if let Some(evidence) = evidence {
+        proofs.entry((evidence.culprit, evidence.fault.clone())).or_insert(evidence);
     }
 }

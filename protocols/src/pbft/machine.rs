@@ -55,7 +55,8 @@ pub struct Record {
 /// A party of PBFT.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Pbft {
-    pub(super) shared: Shared,
+    pub(super) context: Arc<Context>,
+    pub(super) rules: &'static Rules,
     pub(super) me: Signer,
     pub(super) record: Record,
     pub(super) replica: Replica,
@@ -75,39 +76,7 @@ pub struct Pbft {
     pub(super) last_vote2: Vec<Option<Verified<Vote2>>>,
 }
 
-/// What does not change: compared and hashed by what names it.
-#[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) context: Arc<Context>,
-    pub(super) rules: &'static Rules,
-}
-
-impl PartialEq for Shared {
-    fn eq(&self, other: &Self) -> bool {
-        self.rules.name == other.rules.name
-            && self.context.committee.instance() == other.context.committee.instance()
-    }
-}
-
-impl Eq for Shared {}
-
-impl std::hash::Hash for Shared {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.rules.name.hash(state);
-    }
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "rules {}", self.rules.name)
-    }
-}
-
 impl Pbft {
-    pub(super) fn context(&self) -> &Context {
-        &self.shared.context
-    }
-
     /// The lock as plain data.
     pub(super) fn lock(&self) -> Lock {
         lock_of(self.record.lock.as_ref(), self.replica.chain.genesis())
@@ -116,7 +85,7 @@ impl Pbft {
     /// When a phase of a view begins: 0 status, 1 propose, 2 vote, 3 vote2.
     pub(super) fn phase(&self, view: View, phase: u64) -> Time {
         let phases = view.0.saturating_mul(4).saturating_add(phase);
-        Time(self.context().delta.0.saturating_mul(phases))
+        Time(self.context.delta.0.saturating_mul(phases))
     }
 
     pub(super) fn persist(&self, fx: &mut Effects<Self>) {
@@ -157,10 +126,10 @@ impl Protocol for Pbft {
     }
 
     fn new(context: &Arc<Context>, signer: Signer, params: &Params) -> Self {
-        let shared = Shared { context: context.clone(), rules: params.rules() };
         Pbft {
             replica: Replica::new(context, signer.party(), params.batch),
-            shared,
+            context: context.clone(),
+            rules: params.rules(),
             me: signer,
             record: Record::default(),
             active: true,
@@ -188,7 +157,7 @@ impl Protocol for Pbft {
         }
         if self.active {
             // After a crash the present view counts as done: the next one is the first to act in.
-            let mut next = View(fx.now().0 / (self.context().delta.0 * 4)).next();
+            let mut next = View(fx.now().0 / (self.context.delta.0 * 4)).next();
             next = next.max(self.record.status.next());
             fx.set_timer(Timer::Status(next), self.phase(next, 0));
         }
@@ -222,7 +191,7 @@ impl Protocol for Pbft {
             Timer::Vote(view) => self.vote(view, fx),
             Timer::Vote2(view) => self.vote2(view, true, fx),
             Timer::Fetch(hash) => {
-                let context = self.shared.context.clone();
+                let context = self.context.clone();
                 self.replica.ask_again(hash, &context, fx);
             }
         }
@@ -254,7 +223,7 @@ impl Pbft {
     fn recover(&mut self, stored: &Stored<Record>, fx: &mut Effects<Self>) {
         self.record = (*stored.record).clone();
         self.replica.recover(&stored.blocks);
-        self.view = View(fx.now().0 / (self.context().delta.0 * 4));
+        self.view = View(fx.now().0 / (self.context.delta.0 * 4));
         self.try_decide(fx);
     }
 
@@ -269,7 +238,7 @@ impl Pbft {
 
         fx.enter(view);
         fx.note(1);
-        let leader = self.context().leader(view);
+        let leader = self.context.leader(view);
         if leader == self.me.party() {
             fx.set_timer(Timer::Propose(view), self.phase(view, 1));
         }

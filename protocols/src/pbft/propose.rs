@@ -36,7 +36,7 @@ impl Pbft {
         bodies: &[Block],
         fx: &mut Effects<Self>,
     ) {
-        let context = self.shared.context.clone();
+        let context = self.context.clone();
         let status = report.status.body();
         self.compare_with_vote2(report, fx);
         if let Some(commit) = commit {
@@ -47,7 +47,7 @@ impl Pbft {
         }
         let certified = report.lock.is_some().then(|| self.certified(report));
         let genesis = self.replica.chain.genesis();
-        if !(self.shared.rules.shows_lock)(status, certified, genesis) {
+        if !(self.rules.shows_lock)(status, certified, genesis) {
             return fx.refuse("status names another lock");
         }
         fx.note(2);
@@ -89,7 +89,7 @@ impl Pbft {
         let justify = (highest.0, justification(&statuses));
         let block = Block::propose(&self.me, &parent, view, justify, &requests);
 
-        let context = self.shared.context.clone();
+        let context = self.context.clone();
         self.record.proposed = Some((view, block.hash()));
         self.replica.keep(&block, &context, fx);
         self.persist(fx);
@@ -103,15 +103,15 @@ impl Pbft {
     /// Line 14 (corrections A1, AV2): the statuses to build on. As long as the highest of them
     /// names a block whose path is not held, that one is left out and its body fetched.
     fn select(&mut self, fx: &mut Effects<Self>) -> Option<(Vec<Report>, Lock)> {
-        let context = self.shared.context.clone();
+        let context = self.context.clone();
         let mut reports: Vec<Report> =
             self.reports.values().map(|(report, _)| report.clone()).collect();
         loop {
-            if !(self.shared.rules.enough)(&context.committee, reports.len()) {
+            if !(self.rules.enough)(&context.committee, reports.len()) {
                 return None;
             }
             let locks: Vec<_> = reports.iter().map(|report| self.certified(report)).collect();
-            let highest = (self.shared.rules.highest)(&locks)?;
+            let highest = (self.rules.highest)(&locks)?;
             if self.replica.chain.holds_path(&highest.1) {
                 return Some((reports, highest));
             }
@@ -140,7 +140,7 @@ impl Pbft {
 
     /// Line 6: a proposal is kept if it is justified; it is voted for when its time comes.
     pub(super) fn on_propose(&mut self, proposal: &Arc<Proposal>, fx: &mut Effects<Self>) {
-        let context = self.shared.context.clone();
+        let context = self.context.clone();
         proposal.reports.iter().for_each(|report| self.compare_with_vote2(report, fx));
         self.replica.witness(&proposal.block, &context, fx);
         if proposal.block.view() != self.view {
@@ -166,8 +166,8 @@ impl Pbft {
 
     /// Whether S justifies the block, as far as that can be told from the proposal alone.
     fn justified(&self, proposal: &Proposal) -> Result<(), &'static str> {
-        let rules = self.shared.rules;
-        let context = self.context();
+        let rules = self.rules;
+        let context = &self.context;
         let header = proposal.block.header();
         let genesis = self.replica.chain.genesis();
         if !(rules.from_leader)(header.proposer, context.leader(header.view)) {

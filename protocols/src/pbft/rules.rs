@@ -6,7 +6,7 @@
 use byzlab_crypto::{Committee, Digest, PartyId};
 
 use super::wire::Status;
-use crate::View;
+use crate::{View, broken::named_rules};
 
 /// A lock as plain data: its rank and the block that it certifies.
 pub type Lock = (View, Digest);
@@ -43,6 +43,8 @@ pub struct Rules {
     /// Whether a block whose requests are all new (or are not) may be voted for.
     pub valid_payload: fn(fresh: bool) -> bool,
 }
+
+named_rules!(Rules);
 
 /// The protocol.
 pub static PUBLISHED: Rules = Rules::published();

@@ -22,7 +22,7 @@ impl Pbft {
         }
         for proposal in std::mem::take(&mut self.proposals) {
             let voted = self.record.voted.map_or(View::GENESIS, |(voted, _)| voted);
-            if (self.shared.rules.may_vote)(voted, view) && self.can_vote(&proposal) {
+            if (self.rules.may_vote)(voted, view) && self.can_vote(&proposal) {
                 self.cast_vote(view, &proposal, fx);
             }
         }
@@ -31,7 +31,7 @@ impl Pbft {
     /// What can only be told with the chain at hand (corrections A1, AV1; B2: a party that has
     /// decided votes for nothing that conflicts).
     fn can_vote(&self, proposal: &Proposal) -> bool {
-        let rules = self.shared.rules;
+        let rules = self.rules;
         let chain = &self.replica.chain;
         let block = &proposal.block;
         let parent = block.parent();
@@ -46,7 +46,7 @@ impl Pbft {
         let genesis = self.replica.chain.genesis();
         let highest = proposal.reports.iter().filter_map(|report| report.lock.as_ref());
         if let Some(highest) = highest.max_by_key(|lock| lock.statement().view)
-            && (self.shared.rules.raises)(self.lock().0, lock_of(Some(highest), genesis).0)
+            && (self.rules.raises)(self.lock().0, lock_of(Some(highest), genesis).0)
         {
             fx.note(8);
             self.record.lock = Some(highest.clone());
@@ -68,7 +68,7 @@ impl Pbft {
         }
         let added = self.votes.entry(view).or_default().add(vote);
         let Some(count) = self.counted(added, fx) else { return };
-        let context = self.shared.context.clone();
+        let context = self.context.clone();
         let one_honest = context.committee.one_honest();
         let hash = vote.body().hash;
         if count <= one_honest && !self.replica.chain.holds_path(&hash) {
@@ -101,12 +101,12 @@ impl Pbft {
 
     /// Lines 9 and 10: at (4v+3)Δ, a quorum of votes makes a certificate; lock, then say so.
     pub(super) fn vote2(&mut self, view: View, on_time: bool, fx: &mut Effects<Self>) {
-        let rules = self.shared.rules;
+        let rules = self.rules;
         if view <= self.record.voted2 || !(rules.may_vote2)(view, self.record.status, on_time) {
             return;
         }
         let tally = self.votes.get(&view);
-        let certificate = tally.and_then(|tally| tally.any_certificate(&self.context().committee));
+        let certificate = tally.and_then(|tally| tally.any_certificate(&self.context.committee));
         let Some(certificate) = certificate else { return };
         let hash = certificate.statement().hash;
         let chain = &self.replica.chain;
@@ -141,7 +141,7 @@ impl Pbft {
         }
         let added = self.votes2.entry(view).or_default().add(vote);
         let Some(count) = self.counted(added, fx) else { return };
-        let context = self.shared.context.clone();
+        let context = self.context.clone();
         if count == 1 {
             self.replica.want(&hash, true, certificate.signers().iter(), &context, fx);
         }
@@ -181,7 +181,7 @@ impl Pbft {
     /// Line 13: decides what the highest commit certificate covers, once all of it is held.
     pub(super) fn try_decide(&mut self, fx: &mut Effects<Self>) {
         let Some(commit) = self.record.committed.clone() else { return };
-        let context = self.shared.context.clone();
+        let context = self.context.clone();
         match self.replica.decide(&commit.statement().hash, &proof(&commit), fx) {
             Commit::Decided(blocks) if blocks.is_empty() => {}
             Commit::Decided(_) => fx.note(13),
@@ -195,7 +195,7 @@ impl Pbft {
 
     /// Bodies came.
     pub(super) fn on_blocks(&mut self, from: PartyId, blocks: &[Block], fx: &mut Effects<Self>) {
-        let context = self.shared.context.clone();
+        let context = self.context.clone();
         if self.replica.blocks(from, blocks, &context, fx) {
             self.try_decide(fx);
         }

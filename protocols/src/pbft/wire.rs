@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{
-    Certificate, Claim, Committee, Contradicts, Digest, PartySet, Proof, Reject, Signed, Statement,
+    Certificate, Claim, Committee, Contradicts, Digest, PartyId, PartySet, Proof, Reject, Signed, Statement,
     StatementSet, Verified,
 };
 use serde::{Deserialize, Serialize};
@@ -80,27 +80,21 @@ impl Statement for Vote2 {
 // view is lawful (P-c).
 
 impl Contradicts<Vote> for Vote {
-    const FAULT: &'static str = "double-vote";
-
-    fn contradicts(&self, other: &Vote, _by: byzlab_crypto::PartyId) -> bool {
-        self.view == other.view && self != other
+    fn contradicts(&self, other: &Vote, _by: PartyId) -> Option<&'static str> {
+        (self.view == other.view && self != other).then_some("double-vote")
     }
 }
 
 impl Contradicts<Vote2> for Vote2 {
-    const FAULT: &'static str = "double-vote";
-
-    fn contradicts(&self, other: &Vote2, _by: byzlab_crypto::PartyId) -> bool {
-        self.view == other.view && self != other
+    fn contradicts(&self, other: &Vote2, _by: PartyId) -> Option<&'static str> {
+        (self.view == other.view && self != other).then_some("double-vote")
     }
 }
 
 impl Contradicts<Status> for Vote2 {
-    const FAULT: &'static str = "amnesia";
-
     /// Whoever sent vote2 in view v is locked on rank v or higher ever after.
-    fn contradicts(&self, later: &Status, _by: byzlab_crypto::PartyId) -> bool {
-        later.view > self.view && later.lock_view < self.view
+    fn contradicts(&self, later: &Status, _by: PartyId) -> Option<&'static str> {
+        (later.view > self.view && later.lock_view < self.view).then_some("amnesia")
     }
 }
 

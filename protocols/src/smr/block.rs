@@ -56,11 +56,10 @@ impl Statement for Header {
 }
 
 impl Contradicts<Header> for Header {
-    const FAULT: &'static str = "equivocation";
-
     /// A correct leader proposes one block in a view.
-    fn contradicts(&self, other: &Header, by: PartyId) -> bool {
-        self.view == other.view && self.proposer == by && other.proposer == by && self != other
+    fn contradicts(&self, other: &Header, by: PartyId) -> Option<&'static str> {
+        let own = self.proposer == by && other.proposer == by;
+        (own && self.view == other.view && self != other).then_some("equivocation")
     }
 }
 

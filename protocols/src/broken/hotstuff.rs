@@ -1,0 +1,63 @@
+//! Broken twins of the rules of HotStuff.
+
+use crate::hotstuff::{Phase, Rules};
+
+const P: Rules = Rules::published();
+
+/// What there is: id and what is wrong.
+pub const PIECES: &[(&str, &str)] = &[
+    ("M37", "a request that is on the chain may be ordered again"),
+    ("M39", "no lock is set"),
+    ("M40", "a block must extend the lock AND be justified from a higher view"),
+    ("M41", "a block is decided when the lock is set"),
+    ("M43", "the parent need not be the certified block"),
+    ("M45", "a block without a certificate counts as one on genesis, at any view"),
+    ("M46", "a party votes in a view below the last one it voted in"),
+    ("M47", "certificates that new-views bring are ignored"),
+    ("M50", "a block of anybody is voted for"),
+    ("double-vote", "a party votes in a phase of a view as often as it is asked"),
+    ("few-new-views", "f + 1 new-views are enough"),
+];
+
+/// The rules of a piece.
+pub fn rules(id: &str) -> Option<&'static Rules> {
+    ALL.iter().find(|rules| rules.name == id)
+}
+
+static ALL: &[Rules] = &[
+    Rules { name: "M37", valid_payload: |_| true, ..P },
+    Rules { name: "M39", locks: |_, _| false, ..P },
+    Rules { name: "M40", safe: |extends, justify, lock| extends && justify > lock, ..P },
+    Rules { name: "M41", decides: |phase| phase >= Phase::PreCommit, ..P },
+    Rules {
+        name: "M43",
+        justified: |basis| basis.certified.map(|(view, _)| view).unwrap_or_default() == basis.justify_view,
+        ..P
+    },
+    Rules {
+        name: "M45",
+        justified: |basis| {
+            basis.certified.is_none_or(|qc| qc == (basis.justify_view, basis.parent))
+        },
+        ..P
+    },
+    Rules {
+        name: "M46",
+        may_vote: |signed, view| view != signed.same_phase && view <= signed.present,
+        ..P
+    },
+    Rules { name: "M47", adopts: |_, _| false, ..P },
+    Rules { name: "M50", from_leader: |_, _| true, ..P },
+    Rules {
+        name: "double-vote",
+        may_vote: |signed, view| {
+            view == signed.present && view >= signed.any_phase && view > signed.timed_out
+        },
+        ..P
+    },
+    Rules {
+        name: "few-new-views",
+        enough: |committee, new_views| new_views >= committee.one_honest(),
+        ..P
+    },
+];

@@ -1,0 +1,198 @@
+//! The pacemaker (corrections A4): how parties come into the same view, and stay there long
+//! enough.
+
+use byzlab_crypto::{PartyId, Verified};
+
+use super::{
+    machine::{HotStuff, point},
+    wire::{Entry, Message, NewView, Qc, Timeout, TimeoutCertificate, Wire, certify, wire_qc},
+};
+use crate::{Effects, View};
+
+impl HotStuff {
+    /// Line 1: a party enters a view and tells its leader. `passed_on` says that a leader learnt
+    /// of its view from somebody else than the leader before: it tells the others, once.
+    pub(super) fn enter(
+        &mut self,
+        view: View,
+        entry: Option<Entry>,
+        passed_on: bool,
+        fx: &mut Effects<Self>,
+    ) {
+        if view <= self.view {
+            return;
+        }
+        self.view = view;
+        self.entry = entry;
+        self.tallies = Default::default();
+        self.waiting = None;
+        self.waiting_qc = None;
+        self.new_views.retain(|_, new_view| new_view.body().view >= view);
+        self.timeouts.retain(|_, (timeout, _)| timeout.body().view >= view);
+        self.armed = false;
+        fx.enter(view);
+        fx.note(1);
+        match &self.entry {
+            Some(Entry::TimedOut(certificate)) => {
+                fx.broadcast(Wire::TimeoutCertificate(certificate.wire()));
+            }
+            Some(Entry::Decided(qc)) if passed_on && self.leads() => {
+                fx.broadcast(Wire::Certificate(qc.claim().clone()));
+            }
+            Some(Entry::Decided(_)) | None => {}
+        }
+        let high_view = self.high().0;
+        let new_view = self.me.sign(NewView { view, high_view }).into_signed();
+        let high = wire_qc(self.record.high.as_ref());
+        let entry = self.entry.as_ref().map(Entry::wire);
+        fx.send(self.context.leader(view), Wire::NewView { new_view, high, entry });
+
+        // The clock of the new view starts now, whatever was left of the old one's.
+        fx.cancel_timer(super::Timer::View);
+        self.watch(fx);
+        self.want_high(fx);
+        for message in std::mem::take(&mut self.early) {
+            match &message {
+                Message::Prepare(block, high) => {
+                    self.on_prepare(block, high.as_ref(), &message, fx);
+                }
+                Message::Certificate(qc) => self.on_certificate(qc, &message, fx),
+                _ => {}
+            }
+        }
+    }
+
+    /// Line 14, rule 1: the view takes too long. The party stops voting in it and says so, again
+    /// and again while it is still there.
+    pub(super) fn give_up(&mut self, fx: &mut Effects<Self>) {
+        fx.note(14);
+        self.record.timed_out = self.record.timed_out.max(self.view);
+        self.send_timeout(fx);
+        self.gave_up = self.view;
+    }
+
+    /// Says that the present view is given up: durable before it leaves.
+    pub(super) fn send_timeout(&mut self, fx: &mut Effects<Self>) {
+        self.record.timed_out = self.record.timed_out.max(self.view);
+        self.persist(fx);
+        let high_view = self.high().0;
+        let timeout = self.me.sign(Timeout { view: self.view, high_view }).into_signed();
+        let high = wire_qc(self.record.high.as_ref());
+        let entry = self.entry.as_ref().map(Entry::wire);
+        fx.broadcast(Wire::Timeout { timeout, high, entry });
+    }
+
+    /// A party says that it gave up a view.
+    pub(super) fn on_timeout(
+        &mut self,
+        timeout: &Verified<Timeout>,
+        high: Option<&Qc>,
+        entry: Option<&Entry>,
+        fx: &mut Effects<Self>,
+    ) {
+        self.adopt(high, fx);
+        let by = timeout.by();
+        let view = timeout.body().view;
+        if let Some(entry) = entry.filter(|entry| entry.opens() > self.view) {
+            self.enter(entry.opens(), Some(entry.clone()), true, fx);
+        }
+        if view < self.view {
+            return self.help(by, fx);
+        }
+        let latest = (timeout.clone(), high.cloned());
+        let slot = self.timeouts.entry(by).or_insert_with(|| latest.clone());
+        // One slot for each party, the highest view counts.
+        if slot.0.body().view <= view {
+            *slot = latest;
+        }
+        self.amplify(fx);
+        self.certify_timeouts(view, fx);
+    }
+
+    /// Line 15, rule 2: where f + 1 parties are, at least one honest party is.
+    fn amplify(&mut self, fx: &mut Effects<Self>) {
+        let mut views: Vec<View> =
+            self.timeouts.values().map(|(timeout, _)| timeout.body().view).collect();
+        views.sort_unstable_by(|a, b| b.cmp(a));
+        let Some(view) = views.get(self.context.committee.f()).copied() else { return };
+        if view < self.view || (view == self.view && self.gave_up == view) {
+            return;
+        }
+        fx.note(15);
+        self.enter(view, None, false, fx);
+        if self.gave_up < self.view && view == self.view {
+            self.gave_up = view;
+            self.send_timeout(fx);
+        }
+    }
+
+    /// Rule 3: a quorum of timeouts ends the view.
+    fn certify_timeouts(&mut self, view: View, fx: &mut Effects<Self>) {
+        if view < self.view {
+            return;
+        }
+        let genesis = self.replica.chain.genesis();
+        let of_view = || self.timeouts.values().filter(|(timeout, _)| timeout.body().view == view);
+        if of_view().count() < self.context.committee.quorum() {
+            return;
+        }
+        let high = of_view().filter_map(|(_, high)| high.as_ref());
+        let high = high.max_by_key(|high| point(Some(high), genesis).0);
+        let timeouts = of_view().map(|(timeout, _)| timeout.clone());
+        if let Some(certificate) = certify(&self.context.committee, timeouts, high) {
+            self.on_timeout_certificate(&certificate, fx);
+        }
+    }
+
+    /// A timeout certificate, made or received, opens the next view.
+    pub(super) fn on_timeout_certificate(
+        &mut self,
+        certificate: &TimeoutCertificate,
+        fx: &mut Effects<Self>,
+    ) {
+        self.adopt(certificate.high.as_ref(), fx);
+        if certificate.view >= self.view {
+            let entry = Entry::TimedOut(certificate.clone());
+            self.enter(certificate.view.next(), Some(entry), false, fx);
+        }
+    }
+
+    /// Line 12, rule 4: whoever is behind is told how to come up, once in T at the most.
+    fn help(&mut self, party: PartyId, fx: &mut Effects<Self>) {
+        let last = self.helped.get(&party).copied();
+        if party == self.me.party() || last.is_some_and(|last| fx.now().since(last) < self.patience) {
+            return;
+        }
+        self.helped.insert(party, fx.now());
+        fx.note(12);
+        fx.send(
+            party,
+            Wire::Help {
+                high: wire_qc(self.record.high.as_ref()),
+                entry: self.entry.as_ref().map(Entry::wire),
+                commit: wire_qc(self.record.committed.as_ref()),
+            },
+        );
+    }
+
+    /// Somebody who is ahead helps.
+    pub(super) fn on_help(
+        &mut self,
+        high: Option<&Qc>,
+        entry: Option<&Entry>,
+        commit: Option<&Qc>,
+        fx: &mut Effects<Self>,
+    ) {
+        self.adopt(high, fx);
+        if let Some(commit) = commit {
+            self.on_commit(commit, fx);
+            let view = commit.statement().view;
+            if view >= self.view {
+                self.enter(view.next(), Some(Entry::Decided(commit.clone())), true, fx);
+            }
+        }
+        if let Some(entry) = entry.filter(|entry| entry.opens() > self.view) {
+            self.enter(entry.opens(), Some(entry.clone()), true, fx);
+        }
+    }
+}

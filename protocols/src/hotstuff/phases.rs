@@ -1,0 +1,336 @@
+//! A view: new-views, the proposal, three votes, the decision.
+
+use std::sync::Arc;
+
+use byzlab_crypto::{Added, Certificate, Digest, PartyId, Proof, Verified};
+
+use super::{
+    machine::HotStuff,
+    rules::{Basis, Signed},
+    wire::{CommitProof, Entry, Message, NewView, Phase, Qc, Vote, Wire, wire_qc},
+};
+use crate::{
+    Effects, View,
+    smr::{Block, Commit},
+};
+
+impl HotStuff {
+    /// Line 2: the leader gathers new-views.
+    pub(super) fn on_new_view(
+        &mut self,
+        new_view: &Verified<NewView>,
+        high: Option<&Qc>,
+        entry: Option<&Entry>,
+        fx: &mut Effects<Self>,
+    ) {
+        self.adopt(high, fx);
+        let view = new_view.body().view;
+        if view < self.view {
+            return fx.refuse("new-view of a past view");
+        }
+        if let Some(entry) = entry.filter(|entry| entry.opens() > self.view) {
+            self.enter(entry.opens(), Some(entry.clone()), true, fx);
+        }
+        if self.context.leader(view) != self.me.party() {
+            return fx.refuse("new-view for another leader");
+        }
+        let slot = self.new_views.entry(new_view.by()).or_insert_with(|| new_view.clone());
+        if slot.body().view < view {
+            *slot = new_view.clone();
+        }
+        fx.note(2);
+        self.propose(fx);
+    }
+
+    /// Lines 3 and 4: with a quorum of new-views and something to decide, the leader proposes on
+    /// the highest prepare certificate.
+    pub(super) fn propose(&mut self, fx: &mut Effects<Self>) {
+        let done = self.record.proposed.is_some_and(|(view, _)| view >= self.view);
+        if !self.leads() || done || self.record.timed_out >= self.view {
+            return;
+        }
+        let here = self.new_views.values().filter(|new_view| new_view.body().view == self.view);
+        if !(self.rules.enough)(&self.context.committee, here.count()) {
+            return;
+        }
+        let (justify_view, hash) = self.high();
+        if !self.replica.chain.holds_path(&hash) {
+            return self.want_high(fx);
+        }
+        let Some(parent) = self.replica.chain.get(&hash).cloned() else { return };
+        let requests = self.replica.batch(&parent);
+        let unfinished = parent.height() > self.replica.chain.decided_height();
+        if requests.is_empty() && !unfinished {
+            return;
+        }
+        fx.note(3);
+        let justify = (justify_view, Digest::ZERO);
+        let block = Block::propose(&self.me, &parent, self.view, justify, &requests);
+        let context = self.context.clone();
+        self.record.proposed = Some((self.view, block.hash()));
+        self.replica.keep(&block, &context, fx);
+        self.persist(fx);
+        fx.note(4);
+        let wire = block.wire().expect("a proposed block has a wire form").clone();
+        fx.broadcast(Wire::Prepare { block: wire, high: wire_qc(self.record.high.as_ref()) });
+    }
+
+    /// Line 5: a proposal arrives.
+    pub(super) fn on_prepare(
+        &mut self,
+        block: &Block,
+        high: Option<&Qc>,
+        message: &Message,
+        fx: &mut Effects<Self>,
+    ) {
+        let context = self.context.clone();
+        self.replica.witness(block, &context, fx);
+        self.adopt(high, fx);
+        let header = block.header();
+        if !(self.rules.from_leader)(header.proposer, self.context.leader(header.view)) {
+            return fx.refuse("proposer does not lead the view");
+        }
+        if header.view > self.view {
+            return self.keep_early(header.view, message, fx);
+        }
+        if header.view < self.view {
+            return fx.refuse("proposal of a past view");
+        }
+        let basis = Basis {
+            parent: header.parent,
+            justify_view: header.justify_view,
+            certified: high.map(|qc| (qc.statement().view, qc.statement().hash)),
+            genesis: self.replica.chain.genesis(),
+        };
+        if !(self.rules.justified)(&basis) {
+            return fx.refuse("the certificate does not justify the block");
+        }
+        self.replica.keep(block, &context, fx);
+        if self.replica.chain.holds_path(&block.hash()) {
+            self.vote_prepare(block, fx);
+        } else {
+            let sources = high.map(Certificate::signers).unwrap_or_default();
+            let sources = sources.iter().chain([header.proposer]);
+            self.replica.want(&block.hash(), true, sources, &context, fx);
+            self.waiting = Some(block.clone());
+        }
+    }
+
+    /// Lines 6 and 7: safeNode, then the first vote.
+    fn vote_prepare(&mut self, block: &Block, fx: &mut Effects<Self>) {
+        let chain = &self.replica.chain;
+        let header = block.header();
+        let (lock_view, lock) = self.lock();
+        let parent = chain.get(&header.parent);
+        let sound = parent.is_some_and(|parent| parent.height() + 1 == header.height)
+            && chain.extends(&header.parent, &chain.decided())
+            && (self.rules.valid_payload)(chain.fresh(block));
+        if !sound {
+            return fx.refuse("the block does not fit the chain");
+        }
+        let extends_lock = chain.extends(&block.hash(), &lock);
+        if !(self.rules.safe)(extends_lock, header.justify_view, lock_view) {
+            fx.note(6);
+            return fx.refuse("the block is not safe against the lock");
+        }
+        let (view, hash, justify_view) = (header.view, block.hash(), header.justify_view);
+        self.vote(Vote { phase: Phase::Prepare, view, hash, justify_view }, 7, fx);
+    }
+
+    /// Votes, durably, if what was signed before allows it.
+    fn vote(&mut self, vote: Vote, line: u8, fx: &mut Effects<Self>) -> bool {
+        let Vote { phase, view, hash, .. } = vote;
+        let view_of = |vote: &Option<(View, Digest)>| vote.map_or(View::GENESIS, |(view, _)| view);
+        let voted = &self.record.voted;
+        let signed = Signed {
+            same_phase: view_of(&voted[phase as usize]),
+            any_phase: voted.iter().map(view_of).max().unwrap_or_default(),
+            timed_out: self.record.timed_out,
+            present: self.view,
+        };
+        if !(self.rules.may_vote)(&signed, view) {
+            fx.refuse("not lawful to vote for");
+            return false;
+        }
+        self.record.voted[phase as usize] = Some((view, hash));
+        self.persist(fx);
+        fx.note(line);
+        let vote = self.me.sign(vote).into_signed();
+        fx.send(self.context.leader(view), Wire::Vote(vote));
+        true
+    }
+
+    /// Line 8: the leader counts votes; a quorum makes the certificate of the phase.
+    pub(super) fn on_vote(&mut self, vote: &Verified<Vote>, fx: &mut Effects<Self>) {
+        let Vote { phase, view, .. } = *vote.body();
+        if view != self.view || !self.leads() {
+            return fx.refuse("vote for another leader or view");
+        }
+        let tally = &mut self.tallies[phase as usize];
+        let count = match tally.add(vote) {
+            Added::Counted(count) => count,
+            Added::Conflicting(count, evidence) => {
+                fx.note(16);
+                fx.accuse(*evidence);
+                count
+            }
+            Added::Repeated | Added::Ignored => return,
+        };
+        if count == self.context.committee.quorum()
+            && let Some(qc) = tally.certificate(&self.context.committee, vote.body())
+        {
+            fx.note(8);
+            fx.broadcast(Wire::Certificate(qc.claim().clone()));
+        }
+    }
+
+    /// Lines 9 to 12: a certificate arrives; what it means its phase says.
+    pub(super) fn on_certificate(&mut self, qc: &Qc, message: &Message, fx: &mut Effects<Self>) {
+        let Vote { phase, view, .. } = *qc.statement();
+        if (self.rules.decides)(phase) {
+            self.on_commit(qc, fx);
+        }
+        match phase {
+            Phase::Commit => {
+                if view >= self.view {
+                    self.enter(view.next(), Some(Entry::Decided(qc.clone())), false, fx);
+                }
+            }
+            Phase::Prepare | Phase::PreCommit => {
+                if phase == Phase::Prepare {
+                    self.adopt(Some(qc), fx);
+                }
+                if view > self.view {
+                    self.keep_early(view, message, fx);
+                } else {
+                    self.vote_certified(qc, fx);
+                }
+            }
+        }
+    }
+
+    /// Lines 9 and 10, for a block whose path is held (corrections A1, AV1).
+    fn vote_certified(&mut self, qc: &Qc, fx: &mut Effects<Self>) {
+        let Vote { phase, view, hash, justify_view } = *qc.statement();
+        let chain = &self.replica.chain;
+        if !chain.holds_path(&hash) {
+            let context = self.context.clone();
+            fx.note(13);
+            self.replica.want(&hash, true, qc.signers().iter(), &context, fx);
+            self.waiting_qc = Some(qc.clone());
+            return;
+        }
+        if !chain.extends(&hash, &chain.decided()) {
+            return fx.refuse("the certificate conflicts with what is decided");
+        }
+        match phase {
+            Phase::Prepare => {
+                self.vote(Vote { phase: Phase::PreCommit, view, hash, justify_view }, 9, fx);
+            }
+            Phase::PreCommit => {
+                // The lock is durable with the vote: both or neither.
+                let before = self.record.locked.clone();
+                if (self.rules.locks)(self.lock().0, view) {
+                    self.record.locked = Some(qc.clone());
+                }
+                if !self.vote(Vote { phase: Phase::Commit, view, hash, justify_view }, 10, fx) {
+                    self.record.locked = before;
+                }
+            }
+            Phase::Commit => {}
+        }
+    }
+
+    /// Line 11: a commit certificate decides its block and all below it, whatever its view.
+    pub(super) fn on_commit(&mut self, qc: &Qc, fx: &mut Effects<Self>) {
+        let new = qc.statement();
+        if let Some(known) = &self.record.committed {
+            let known = known.statement();
+            if (known.view, known.hash) == (new.view, new.hash) {
+                return;
+            }
+            if known.view >= new.view {
+                // Covered by the higher one, unless two quorums disagree.
+                if self.replica.chain.get(&new.hash).is_some() {
+                    self.replica.decide(&new.hash, &proof(qc), fx);
+                }
+                return;
+            }
+        }
+        self.record.committed = Some(qc.clone());
+        self.persist(fx);
+        self.decide_committed(fx);
+    }
+
+    /// Decides what the highest commit certificate covers, once all of it is held.
+    pub(super) fn decide_committed(&mut self, fx: &mut Effects<Self>) {
+        let Some(qc) = self.record.committed.clone() else { return };
+        let hash = qc.statement().hash;
+        match self.replica.decide(&hash, &proof(&qc), fx) {
+            Commit::Decided(blocks) if blocks.is_empty() => {}
+            Commit::Decided(_) => fx.note(11),
+            Commit::Missing(_) => {
+                fx.note(13);
+                let context = self.context.clone();
+                self.replica.want(&hash, true, qc.signers().iter(), &context, fx);
+            }
+            Commit::Conflict => {}
+        }
+    }
+
+    /// The highest prepare certificate, from wherever it comes (corrections A4, rule 6).
+    pub(super) fn adopt(&mut self, qc: Option<&Qc>, fx: &mut Effects<Self>) {
+        let Some(qc) = qc else { return };
+        if (self.rules.adopts)(self.high().0, qc.statement().view) {
+            self.record.high = Some(qc.clone());
+            self.want_high(fx);
+        }
+    }
+
+    /// Looks for the block of the highest certificate, once its view is over: until then its
+    /// proposal is likely to be on its way.
+    pub(super) fn want_high(&mut self, fx: &mut Effects<Self>) {
+        let Some(high) = self.record.high.clone() else { return };
+        let context = self.context.clone();
+        if high.statement().view < self.view {
+            let signers = high.signers();
+            self.replica.want(&high.statement().hash, true, signers.iter(), &context, fx);
+        }
+    }
+
+    /// What the leader of the next view sends before this party has entered it.
+    fn keep_early(&mut self, view: View, message: &Message, fx: &mut Effects<Self>) {
+        let same = |other: &Message| match (other, message) {
+            (Message::Prepare(..), Message::Prepare(..)) => true,
+            (Message::Certificate(one), Message::Certificate(other)) => {
+                one.statement().phase == other.statement().phase
+            }
+            _ => false,
+        };
+        if view != self.view.next() || self.early.iter().any(same) {
+            return fx.refuse("message of a future view");
+        }
+        self.early.push(message.clone());
+    }
+
+    /// Bodies came: whatever waited for them goes on.
+    pub(super) fn on_blocks(&mut self, from: PartyId, blocks: &[Block], fx: &mut Effects<Self>) {
+        let context = self.context.clone();
+        if !self.replica.blocks(from, blocks, &context, fx) {
+            return;
+        }
+        self.decide_committed(fx);
+        let held = |block: &Block| self.replica.chain.holds_path(&block.hash());
+        if let Some(block) = self.waiting.take_if(|block| held(block)) {
+            self.vote_prepare(&block, fx);
+        }
+        if let Some(qc) = self.waiting_qc.take() {
+            self.vote_certified(&qc, fx);
+        }
+        self.propose(fx);
+    }
+}
+
+fn proof(qc: &Qc) -> Arc<dyn Proof> {
+    Arc::new(CommitProof(qc.claim().clone()))
+}
