@@ -45,6 +45,15 @@ impl Span {
     }
 }
 
+impl Span {
+    /// Rounded for people, in the largest unit that leaves something before the point.
+    pub fn rounded(self) -> Span {
+        let unit = [1_000_000_000, 1_000_000, 1_000].into_iter().find(|unit| self.0 >= *unit);
+        let step = unit.map_or(1, |unit| unit / 1000);
+        Span((self.0 + step / 2) / step * step)
+    }
+}
+
 impl Mul<u64> for Span {
     type Output = Span;
 

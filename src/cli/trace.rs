@@ -6,7 +6,6 @@ use std::{
     path::PathBuf,
 };
 
-use byzlab_protocols::Time;
 use byzlab_trace::Record;
 use clap::Args;
 
@@ -108,9 +107,9 @@ fn causes(records: &[Record], event: u64) -> Vec<u64> {
 /// One event on one line.
 fn show(record: &Record) -> String {
     let mut line = format!(
-        "{:>7}  {:>12}  {:>3}  {:<10}",
+        "{:>7}  {:>12.3}ms  {:>3}  {:<10}",
         record.id,
-        Time(record.at).to_string(),
+        record.at as f64 / 1e6,
         record.party,
         record.what
     );

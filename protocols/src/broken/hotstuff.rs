@@ -31,7 +31,9 @@ static ALL: &[Rules] = &[
     Rules { name: "M41", decides: |phase| phase >= Phase::PreCommit, ..P },
     Rules {
         name: "M43",
-        justified: |basis| basis.certified.map(|(view, _)| view).unwrap_or_default() == basis.justify_view,
+        justified: |basis| {
+            basis.certified.map(|(view, _)| view).unwrap_or_default() == basis.justify_view
+        },
         ..P
     },
     Rules {

@@ -21,7 +21,7 @@ use std::{collections::VecDeque, fmt, sync::Arc};
 
 pub use catalogue::{BEHAVIOURS, BehaviourInfo, Build, WHEN};
 pub use mutate::set_field;
-pub use script::{Act, Cue, Script, Scripted};
+pub use script::{Act, Cue, Instead, React, Script, Scripted};
 pub use when::{Trigger, When};
 
 use byzlab_crypto::PartyId;

@@ -1,10 +1,18 @@
 //! Scripted attacks: what corrupted parties send, and when, written down cue by cue.
 
-use super::{Behaviour, Env};
+use super::{Behaviour, Env, through};
 use crate::{Attack, Context, Effect, Effects, Input, Packet, Protocol, Span, Target, Time};
 
 /// What a party sends at its cue.
 pub type Act<P> = fn(&Env<'_, P>) -> Vec<(Target, <P as Protocol>::Wire)>;
+
+/// What a party sends in place of a message of its honest machine; nothing for the message
+/// itself.
+pub type Instead<P> =
+    fn(&Env<'_, P>, Target, &<P as Protocol>::Wire) -> Option<Vec<(Target, <P as Protocol>::Wire)>>;
+
+/// What a party sends when a message arrives, beside what its honest machine sends.
+pub type React<P> = fn(&Env<'_, P>, &<P as Protocol>::Wire) -> Vec<(Target, <P as Protocol>::Wire)>;
 
 /// One cue of a script.
 pub struct Cue<P: Attack> {
@@ -26,8 +34,46 @@ pub struct Script<P: Attack> {
     pub cast: &'static [u16],
     /// Whether they follow the protocol beside their cues.
     pub honest_beside: bool,
-    /// What they send.
+    /// What they send at certain times.
     pub cues: &'static [Cue<P>],
+    /// What they send in place of what their honest machines send.
+    pub instead: Option<Instead<P>>,
+    /// What they send when a message arrives.
+    pub react: Option<React<P>>,
+}
+
+impl<P: Attack> Script<P> {
+    /// A script of cues alone.
+    pub const fn of_cues(
+        id: &'static str,
+        title: &'static str,
+        cast: &'static [u16],
+        cues: &'static [Cue<P>],
+    ) -> Script<P> {
+        Script { id, title, cast, honest_beside: false, cues, instead: None, react: None }
+    }
+
+    /// A script for honest machines some of whose messages are replaced.
+    pub const fn of_changes(
+        id: &'static str,
+        title: &'static str,
+        cast: &'static [u16],
+        instead: Instead<P>,
+    ) -> Script<P> {
+        let instead = Some(instead);
+        Script { id, title, cast, honest_beside: true, cues: &[], instead, react: None }
+    }
+
+    /// A script for honest machines beside which something else is sent.
+    pub const fn of_reactions(
+        id: &'static str,
+        title: &'static str,
+        cast: &'static [u16],
+        react: React<P>,
+    ) -> Script<P> {
+        let react = Some(react);
+        Script { id, title, cast, honest_beside: true, cues: &[], instead: None, react }
+    }
 }
 
 /// One party of a script.
@@ -42,6 +88,15 @@ impl<P: Attack> Scripted<P> {
     /// A party of a script; `inner` is the honest machine.
     pub fn new(script: &'static Script<P>, inner: Box<dyn Behaviour<P>>, number: u16) -> Self {
         Scripted { inner: script.honest_beside.then_some(inner), script, number }
+    }
+
+    fn send(&self, sends: Vec<(Target, P::Wire)>, env: &Env<'_, P>, fx: &mut Effects<P>) {
+        for (to, wire) in sends {
+            fx.push(Effect::Send { to, packet: Packet::new(wire), hold: Span::ZERO });
+            if env.reaches_honest(to) {
+                fx.push(Effect::Fired(self.number));
+            }
+        }
     }
 }
 
@@ -58,19 +113,30 @@ impl<P: Attack> Behaviour<P> for Scripted<P> {
             }
             Input::Wake(token) => {
                 let cue = &self.script.cues[*token as usize];
-                for (to, wire) in (cue.act)(env) {
-                    fx.push(Effect::Send { to, packet: Packet::new(wire), hold: Span::ZERO });
-                    if env.reaches_honest(to) {
-                        fx.push(Effect::Fired(self.number));
-                    }
-                }
+                self.send((cue.act)(env), env, fx);
                 return;
             }
-            Input::Command(_) | Input::Packet { .. } | Input::Timer { .. } => {}
+            Input::Packet { packet, .. } => {
+                if let Some((react, wire)) = self.script.react.zip(packet.wire()) {
+                    self.send(react(env, wire), env, fx);
+                }
+            }
+            Input::Command(_) | Input::Timer { .. } => {}
         }
-        if let Some(inner) = &mut self.inner {
-            inner.step(env, input, fx);
-        }
+        let Scripted { inner, script, number } = self;
+        let Some(inner) = inner else { return };
+        through(&mut **inner, env, input, fx, |sending, fx| {
+            let wire = sending.packet.wire();
+            let changed = script.instead.zip(wire);
+            let changed = changed.and_then(|(instead, wire)| instead(env, sending.to, wire));
+            let Some(changed) = changed else { return sending.put(fx) };
+            for (to, wire) in changed {
+                fx.push(Effect::Send { to, packet: Packet::new(wire), hold: sending.hold });
+            }
+            if env.reaches_honest(sending.to) {
+                fx.push(Effect::Fired(*number));
+            }
+        });
     }
 
     fn machines(&mut self, each: &mut dyn FnMut(&mut P)) {

@@ -91,35 +91,20 @@ const fn cue(
 const V_TO_ALL: Cue<DolevStrong> =
     cue(0, |context| round(context, 1), |env| to(&[1, 2, 3], &chain(env, "v", &[0])));
 
-const fn script(
-    id: &'static str,
-    title: &'static str,
-    cast: &'static [u16],
-    cues: &'static [Cue<DolevStrong>],
-) -> Script<DolevStrong> {
-    Script { id, title, cast, honest_beside: false, cues }
-}
-
 static SCRIPTS: &[Script<DolevStrong>] = &[
-    script(
+    Script::of_cues(
         "DS4",
         "a chain of two is shown to party 1 in the last round",
         &[0, 3],
-        &[
-            V_TO_ALL,
-            cue(3, |context| round(context, 3), |env| to(&[1], &chain(env, "w", &[0, 3]))),
-        ],
+        &[V_TO_ALL, cue(3, |context| round(context, 3), |env| to(&[1], &chain(env, "w", &[0, 3])))],
     ),
-    script(
+    Script::of_cues(
         "DS5",
         "a second value is shown to party 1 just in time, by a chain of all traitors",
         &[0, 3],
-        &[
-            V_TO_ALL,
-            cue(3, |context| round(context, 2), |env| to(&[1], &chain(env, "w", &[0, 3]))),
-        ],
+        &[V_TO_ALL, cue(3, |context| round(context, 2), |env| to(&[1], &chain(env, "w", &[0, 3])))],
     ),
-    script(
+    Script::of_cues(
         "DS7",
         "one accomplice signs a chain twice",
         &[0, 3],
@@ -133,9 +118,11 @@ static SCRIPTS: &[Script<DolevStrong>] = &[
         title: "a chain without the sender's signature",
         cast: &[2, 3],
         honest_beside: true,
+        instead: None,
+        react: None,
         cues: &[cue(3, |context| round(context, 2), |env| to(&[1], &chain(env, "w", &[2, 3])))],
     },
-    script(
+    Script::of_cues(
         "DS9",
         "a chain with a signer who has no seat",
         &[0],
@@ -149,64 +136,70 @@ static SCRIPTS: &[Script<DolevStrong>] = &[
         title: "a chain comes back to a party that signed it",
         cast: &[3],
         honest_beside: true,
+        instead: None,
+        react: None,
         cues: &[cue(3, |context| Time(round(context, 3).0 - 1), reflect)],
     },
-    script(
+    Script::of_cues(
         "DS11",
         "echoes use up the budget of the literal post",
         &[0, 3],
         &[
-            cue(
-                0,
-                |context| round(context, 1),
-                |env| to(&[2, 4, 5], &chain(env, "v", &[0])),
-            ),
+            cue(0, |context| round(context, 1), |env| to(&[2, 4, 5], &chain(env, "v", &[0]))),
             cue(3, |context| round(context, 2), |env| to(&[1], &chain(env, "w", &[0, 3]))),
         ],
     ),
-    script(
+    Script::of_cues(
         "DS12",
         "one value with two valid signatures uses up the budget of the literal post",
         &[0],
-        &[
-            cue(0, |context| round(context, 1), |env| {
+        &[cue(
+            0,
+            |context| round(context, 1),
+            |env| {
                 let v = chain(env, "v", &[0]);
                 let mut sent = to(&[2, 3], &v);
                 sent.extend(to(&[2, 3], &signed_variant(&v, 1, &env.material)));
                 sent.extend(to(&[1], &chain(env, "w", &[0])));
                 sent
-            }),
-        ],
+            },
+        )],
     ),
-    script(
+    Script::of_cues(
         "DS13",
         "two hundred values to everybody",
         &[0],
-        &[
-            cue(0, |context| round(context, 1), |env| {
+        &[cue(
+            0,
+            |context| round(context, 1),
+            |env| {
                 let values = (0..200).map(|number| chain(env, &format!("value {number}"), &[0]));
                 values.flat_map(|wire| to(&[1, 2, 3], &wire)).collect()
-            }),
-        ],
+            },
+        )],
     ),
-    script(
+    Script::of_cues(
         "DS14",
         "three values, different pairs of them to different parties",
         &[0],
-        &[
-            cue(0, |context| round(context, 1), |env| {
+        &[cue(
+            0,
+            |context| round(context, 1),
+            |env| {
                 let mut sent = to(&[1], &chain(env, "u", &[0]));
                 sent.extend(to(&[1, 2], &chain(env, "v", &[0])));
                 sent.extend(to(&[2], &chain(env, "w", &[0])));
                 sent
-            }),
-        ],
+            },
+        )],
     ),
     Script {
         id: "DS15",
         title: "the sender's chain of an earlier broadcast is shown again in a later one",
         cast: &[3],
         honest_beside: true,
+        instead: None,
+        react: None,
         cues: &[cue(3, fifth_broadcast, replay_first)],
     },
 ];

@@ -3,16 +3,10 @@
 use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use byzlab_crypto::{
-    Contradicts, Digest, PartyId, Reject, Signature, Signed, Statement, Verified,
-};
+use byzlab_crypto::{Contradicts, Digest, PartyId, Reject, Signature, Signed, Statement, Verified};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Context, Kind, Role, Tag, View,
-    smr::MAX_PAYLOAD,
-    value_digest,
-};
+use crate::{Context, Kind, Role, Tag, View, smr::MAX_PAYLOAD, value_digest};
 
 /// The kinds of messages.
 pub(super) const KINDS: &[Kind] = &[

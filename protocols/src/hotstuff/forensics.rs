@@ -25,7 +25,12 @@ pub(super) fn rules() -> Vec<EvidenceRule> {
 /// [`Vote`] calls contradicting, and all votes are inside the certificates received: so the pairs
 /// are looked for directly, and nobody else is ever named.
 pub(super) fn culprits(context: &Context, witnessed: &[Arc<Packet<HotStuff>>]) -> Vec<Evidence> {
-    let mut casebook = Casebook { context, headers: BTreeMap::new(), votes: BTreeMap::new(), proofs: BTreeMap::new() };
+    let mut casebook = Casebook {
+        context,
+        headers: BTreeMap::new(),
+        votes: BTreeMap::new(),
+        proofs: BTreeMap::new(),
+    };
     for message in witnessed.iter().filter_map(|packet| packet.verdict(context).as_ref().ok()) {
         casebook.enter(message);
     }
@@ -44,7 +49,7 @@ struct Casebook<'a> {
 impl Casebook<'_> {
     fn enter(&mut self, message: &Message) {
         match message {
-            Message::NewView(_, high, entry) | Message::Timeout(_, high, entry) => {
+            Message::NewView(_, high, entry) | Message::Timeout { high, entry, .. } => {
                 self.certificate(high.as_ref());
                 self.entry(entry.as_ref());
             }

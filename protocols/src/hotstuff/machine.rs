@@ -100,6 +100,11 @@ impl HotStuff {
         point(self.record.locked.as_ref(), self.replica.chain.genesis())
     }
 
+    /// The view of the highest commit certificate.
+    pub(super) fn committed(&self) -> View {
+        self.record.committed.as_ref().map_or(View::GENESIS, |qc| qc.statement().view)
+    }
+
     /// Whether something waits to be decided: a request, a certified block, or a view that was
     /// given up. Else the party is quiet.
     pub(super) fn busy(&self) -> bool {
@@ -220,7 +225,10 @@ impl Protocol for HotStuff {
             Message::Prepare(block, high) => self.on_prepare(block, high.as_ref(), message, fx),
             Message::Vote(vote) => self.on_vote(vote, fx),
             Message::Certificate(qc) => self.on_certificate(qc, message, fx),
-            Message::Timeout(timeout, high, entry) => {
+            Message::Timeout { timeout, high, entry, committed } => {
+                if *committed < self.committed() {
+                    self.help(from, fx);
+                }
                 self.on_timeout(timeout, high.as_ref(), entry.as_ref(), fx);
             }
             Message::TimeoutCertificate(certificate) => {
@@ -253,7 +261,8 @@ impl Protocol for HotStuff {
         shown.value("view", self.view);
         shown.value("high", format!("{} of view {}", self.high().1, self.high().0));
         shown.value("lock", format!("{} of view {}", self.lock().1, self.lock().0));
-        let voted = self.record.voted[Phase::Prepare as usize].map_or(View::GENESIS, |(view, _)| view);
+        let voted =
+            self.record.voted[Phase::Prepare as usize].map_or(View::GENESIS, |(view, _)| view);
         shown.value("voted", voted);
         shown.value("timed out", self.record.timed_out);
         shown.value("height", self.replica.chain.decided_height());

@@ -45,7 +45,8 @@
 //! 10     pre-commit certificate of v: locked := it; vote commit
 //! 11     commit certificate of any view: decide its block and all below; enter the next view
 //!      pacemaker
-//! 12     timeout(u) of somebody, u < v: send what opened v, high and the commit certificate
+//! 12     timeout(u) of somebody with u < v, or with an older commit certificate: send what opened
+//!        v, high and the commit certificate
 //! 13     a block of a certificate is missing: fetch it
 //! 14     v takes longer than T while something waits: never vote in v again; send
 //!        timeout(v, high) to all, and again every T
@@ -74,7 +75,9 @@
 //! - Votes carry the view of their justification, without which a disagreement names nobody.
 //! - The new view is opened by the commit certificate or a timeout certificate, never by a timer
 //!   alone (corrections A4).
-//! - Nobody proposes and no timer runs while nothing waits.
+//! - Nobody proposes and no timer runs while nothing waits. So a party that missed a decision may
+//!   be in the same view as all others, who are quiet: a timeout names the last decision of its
+//!   sender too, and whoever knows a later one helps.
 //! - Certificates are vectors of signatures, not threshold signatures: O(n) signatures each.
 
 mod attack;

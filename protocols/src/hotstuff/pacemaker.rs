@@ -79,7 +79,8 @@ impl HotStuff {
         let timeout = self.me.sign(Timeout { view: self.view, high_view }).into_signed();
         let high = wire_qc(self.record.high.as_ref());
         let entry = self.entry.as_ref().map(Entry::wire);
-        fx.broadcast(Wire::Timeout { timeout, high, entry });
+        let committed = self.committed();
+        fx.broadcast(Wire::Timeout { timeout, high, entry, committed });
     }
 
     /// A party says that it gave up a view.
@@ -157,10 +158,12 @@ impl HotStuff {
         }
     }
 
-    /// Line 12, rule 4: whoever is behind is told how to come up, once in T at the most.
-    fn help(&mut self, party: PartyId, fx: &mut Effects<Self>) {
+    /// Line 12, rule 4: whoever is behind, in views or in decisions, is told how to come up, once
+    /// in T at the most.
+    pub(super) fn help(&mut self, party: PartyId, fx: &mut Effects<Self>) {
         let last = self.helped.get(&party).copied();
-        if party == self.me.party() || last.is_some_and(|last| fx.now().since(last) < self.patience) {
+        if party == self.me.party() || last.is_some_and(|last| fx.now().since(last) < self.patience)
+        {
             return;
         }
         self.helped.insert(party, fx.now());

@@ -178,6 +178,8 @@ pub enum Wire {
         high: Option<Claim<Vote>>,
         /// What brought the sender into the view.
         entry: Option<WireEntry>,
+        /// The view of the sender's highest commit certificate: a hint for those who can help.
+        committed: View,
     },
     /// From everybody once, to all: ends a view.
     TimeoutCertificate(WireTimeoutCertificate),
@@ -238,7 +240,10 @@ impl Entry {
 impl TimeoutCertificate {
     /// The wire form.
     pub fn wire(&self) -> WireTimeoutCertificate {
-        WireTimeoutCertificate { timeouts: self.timeouts.signed(), high: wire_qc(self.high.as_ref()) }
+        WireTimeoutCertificate {
+            timeouts: self.timeouts.signed(),
+            high: wire_qc(self.high.as_ref()),
+        }
     }
 }
 
@@ -259,7 +264,16 @@ pub enum Message {
     /// See [`Wire::Certificate`].
     Certificate(Qc),
     /// See [`Wire::Timeout`].
-    Timeout(Verified<Timeout>, Option<Qc>, Option<Entry>),
+    Timeout {
+        /// What was signed.
+        timeout: Verified<Timeout>,
+        /// The sender's highest prepare certificate.
+        high: Option<Qc>,
+        /// What brought the sender into the view.
+        entry: Option<Entry>,
+        /// The view of the sender's highest commit certificate, as it says.
+        committed: View,
+    },
     /// See [`Wire::TimeoutCertificate`].
     TimeoutCertificate(TimeoutCertificate),
     /// See [`Wire::Help`].
@@ -309,7 +323,7 @@ pub(super) fn tag(wire: &Wire) -> Tag {
             };
             (kind, qc.statement.view, 0, qc.statement.hash, qc.signatures.len())
         }
-        Wire::Timeout { timeout, high, entry } => {
+        Wire::Timeout { timeout, high, entry, .. } => {
             let count = 1 + weight(high.as_ref()) + entry_weight(entry.as_ref());
             ("timeout", timeout.body.view, 0, subject(high.as_ref()), count)
         }
@@ -365,11 +379,12 @@ pub(super) fn check(context: &Context, wire: &Wire) -> Result<Message, Reject> {
         }
         Wire::Vote(vote) => Message::Vote(committee.check(vote)?),
         Wire::Certificate(claim) => Message::Certificate(Certificate::check(committee, claim)?),
-        Wire::Timeout { timeout, high, entry: by } => {
-            let timeout_checked = committee.check(timeout)?;
-            let high = check_high(committee, high.as_ref(), Some(timeout.body.high_view))?;
-            Message::Timeout(timeout_checked, high, entry(by)?)
-        }
+        Wire::Timeout { timeout, high, entry: by, committed } => Message::Timeout {
+            timeout: committee.check(timeout)?,
+            high: check_high(committee, high.as_ref(), Some(timeout.body.high_view))?,
+            entry: entry(by)?,
+            committed: *committed,
+        },
         Wire::TimeoutCertificate(certificate) => {
             Message::TimeoutCertificate(check_timeouts(committee, certificate)?)
         }
@@ -409,7 +424,9 @@ fn check_commit(committee: &Committee, claim: &Claim<Vote>) -> Result<Qc, Reject
 fn check_entry(committee: &Committee, entry: &WireEntry) -> Result<Entry, Reject> {
     Ok(match entry {
         WireEntry::Decided(claim) => Entry::Decided(check_commit(committee, claim)?),
-        WireEntry::TimedOut(certificate) => Entry::TimedOut(check_timeouts(committee, certificate)?),
+        WireEntry::TimedOut(certificate) => {
+            Entry::TimedOut(check_timeouts(committee, certificate)?)
+        }
     })
 }
 

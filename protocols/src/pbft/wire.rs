@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{
-    Certificate, Claim, Committee, Contradicts, Digest, PartyId, PartySet, Proof, Reject, Signed, Statement,
-    StatementSet, Verified,
+    Certificate, Claim, Committee, Contradicts, Digest, PartyId, PartySet, Proof, Reject, Signed,
+    Statement, StatementSet, Verified,
 };
 use serde::{Deserialize, Serialize};
 

@@ -214,7 +214,7 @@ impl Block {
 }
 
 /// Binds who asks for what, not the bytes of the signatures: those are no identity.
-fn payload_digest(requests: &[Signed<Command>]) -> Digest {
+pub(crate) fn payload_digest(requests: &[Signed<Command>]) -> Digest {
     let said: Vec<_> = requests.iter().map(|request| (request.by, &request.body)).collect();
     let bytes = borsh::to_vec(&said).expect("writing to a vector cannot fail");
     Digest::of("byzlab/smr/payload/1", &bytes)

@@ -22,6 +22,7 @@ mod replica;
 mod request;
 
 pub use application::KeyValue;
+pub(crate) use block::payload_digest;
 pub use block::{Block, Header, MAX_BATCH, WireBlock};
 pub use chain::{Chain, Commit};
 pub use fetch::{Fetcher, MAX_WANTED, WINDOW};

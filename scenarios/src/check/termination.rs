@@ -1,7 +1,7 @@
 //! Termination: everything is decided at every honest party by the deadline of the theorem.
 
 use byzlab_crypto::{PartyId, PartySet};
-use byzlab_protocols::Time;
+use byzlab_protocols::{Span, Time};
 use byzlab_trace::{Detail, Event, What};
 
 use super::{Found, Violation};
@@ -45,6 +45,7 @@ impl Termination {
 
     /// What is found if the run ended at `end`; `quiet` if nothing more would ever happen.
     pub(crate) fn finish(&self, plan: &Plan, judged: &PartySet, end: Time, quiet: bool) -> Found {
+        let shown = |time: Time| Span(time.0).rounded();
         let waiting: Vec<PartyId> =
             judged.iter().filter(|party| self.progress[party.index()].done.is_none()).collect();
         let last = judged.iter().filter_map(|party| self.progress[party.index()].done).max();
@@ -53,26 +54,32 @@ impl Termination {
             (true, _) if judged.is_empty() => Found::holds("nobody is judged"),
             (true, Some(deadline)) if late.is_some() => {
                 let last = last.unwrap_or(end);
-                Found::violated(violation(end, &[], format!("done at {last}, deadline {deadline}")))
+                Found::violated(violation(
+                    end,
+                    &[],
+                    format!("done at {}, deadline {}", shown(last), shown(deadline)),
+                ))
             }
-            (true, Some(deadline)) => {
-                Found::holds(format!("done at {}, deadline {deadline}", last.unwrap_or(end)))
-            }
-            (true, None) => Found::holds(format!("done at {}", last.unwrap_or(end))),
+            (true, Some(deadline)) => Found::holds(format!(
+                "done at {}, deadline {}",
+                shown(last.unwrap_or(end)),
+                shown(deadline)
+            )),
+            (true, None) => Found::holds(format!("done at {}", shown(last.unwrap_or(end)))),
             (false, deadline) => {
                 let who = numbers(&waiting);
                 let passed = deadline.is_some_and(|deadline| end > deadline);
                 if passed || (quiet && deadline.is_some()) {
                     let why =
                         if quiet { "nothing is left to happen" } else { "the deadline passed" };
-                    let text = format!("{who} not done at {end}: {why}");
+                    let text = format!("{who} not done at {}: {why}", shown(end));
                     Found::violated(violation(end, &waiting, text))
                 } else {
                     let why = match deadline {
-                        Some(deadline) => format!("the deadline is {deadline}"),
+                        Some(deadline) => format!("the deadline is {}", shown(deadline)),
                         None => "no theorem gives a deadline".to_owned(),
                     };
-                    Found::undecided(format!("{who} not done at {end}; {why}"))
+                    Found::undecided(format!("{who} not done at {}; {why}", shown(end)))
                 }
             }
         }

@@ -201,7 +201,7 @@ fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&
 }
 
 /// `did you mean` with the nearest name, else the list of all.
-pub fn suggest<'a>(name: &str, names: &[&'a str]) -> String {
+pub fn suggest(name: &str, names: &[&str]) -> String {
     match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are: {}", names.join(", ")),

@@ -105,7 +105,11 @@ fn verdict_line(scenario: &Scenario, run: &Run, paint: Paint) -> String {
     };
     format!(
         "{word}  {}: {}   {} decisions in {} virtual, {}",
-        scenario.name, scenario.title, run.metrics.decisions, run.end, run.verdict.label
+        scenario.name,
+        scenario.title,
+        run.metrics.decisions,
+        Span(run.end.0).rounded(),
+        run.verdict.label
     )
 }
 
@@ -143,7 +147,8 @@ fn properties(out: &mut String, run: &Run, paint: Paint) {
 
 fn violations(out: &mut String, run: &Run, paint: Paint) {
     for violation in &run.verdict.violations {
-        let title = format!("{} violated at {}", violation.property.name(), violation.at);
+        let title =
+            format!("{} violated at {}", violation.property.name(), Span(violation.at.0).rounded());
         let _ = writeln!(out, "\n  {}\n    {}", paint.bad(&title), violation.text);
         if !violation.events.is_empty() {
             let events: Vec<_> = violation.events.iter().map(|event| event.0.to_string()).collect();
@@ -190,7 +195,7 @@ fn costs(out: &mut String, scenario: &Scenario, metrics: &Metrics) {
         "  a decision  {range} messages, {} hops at most   (good case: {} and {})",
         metrics.latency_hops.max, good.messages, good.hops
     );
-    let span = |nanos: u64| Span(nanos).to_string();
+    let span = |nanos: u64| Span(nanos).rounded().to_string();
     let latency = &metrics.latency_ns;
     let _ = writeln!(
         out,

@@ -1,5 +1,7 @@
 //! What only the author of a protocol can write about attacking it.
 
+pub mod workshop;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
