@@ -4,6 +4,7 @@
 //! the events of the run a verdict. A checker knows events, never a runtime or a protocol.
 
 mod check;
+mod compare;
 mod file;
 mod judge;
 mod metrics;
@@ -16,6 +17,7 @@ mod theorem;
 pub mod report;
 
 pub use check::{FiredCount, Violation};
+pub use compare::{Cell, Measured, cells};
 pub use file::{
     Document, FILE, MAX_FILE_BYTES, Names, Problem, ProblemJson, Problems, expected, explain,
     parse_range, parse_seed, parse_span, schema, suggest,

@@ -50,9 +50,15 @@ pub(crate) fn document(
     set: &[String],
     registry: &Registry,
 ) -> Result<Document, Failure> {
+    let (name, bytes) = bytes(path)?;
+    Ok(Document::decode(&name, &bytes, set, registry)?)
+}
+
+/// The name and the bytes of a file or of standard input.
+pub(crate) fn bytes(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let name = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
     let bytes = read(path, &name)?;
-    Ok(Document::decode(&name, &bytes, set, registry)?)
+    Ok((name, bytes))
 }
 
 /// Reads a regular file or standard input, one byte more than is allowed at the most.

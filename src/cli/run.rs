@@ -63,7 +63,7 @@ pub(crate) fn parse_seed(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a number of 64 bits, decimal or 0x..".to_owned())
 }
 
-fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
+pub(crate) fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
     byzlab_scenarios::parse_range(text, parse_seed)
         .map_err(|why| format!("{why}; expected a range such as 0..1000"))
 }
@@ -72,7 +72,7 @@ fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
 const CHUNK: usize = 4096;
 
 /// Set by the first interrupt: what is running ends, nothing new begins.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+pub(crate) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 struct Job<'a> {
     document: &'a Document,
@@ -111,7 +111,7 @@ pub(crate) fn run(
 }
 
 /// The first interrupt stops cleanly, the second at once.
-fn catch_interrupts() {
+pub(crate) fn catch_interrupts() {
     let _ = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             std::process::exit(Status::Inconclusive as i32);
@@ -217,7 +217,7 @@ impl Suite<'_> {
     }
 }
 
-fn progress(runs: usize) -> ProgressBar {
+pub(crate) fn progress(runs: usize) -> ProgressBar {
     let target = if runs > 1 { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let progress = ProgressBar::with_draw_target(Some(runs as u64), target);
     let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len} runs, {per_sec}, {eta} left");

@@ -125,7 +125,7 @@ pub static BEHAVIOURS: &[BehaviourInfo] = &[
         &[Field {
             name: "to",
             kind: FieldKind::Parties,
-            default: FieldDefault::Required,
+            default: FieldDefault::Unset("the first half of the honest parties"),
             doc: "To whom it sends",
         }],
         |_| true,
@@ -245,7 +245,8 @@ impl<P: Attack> Build<'_, P> {
                 Box::new(Filter { inner, trigger, fate: Fate::Dropped })
             }
             "selective" => {
-                let to = set(values.parties("to").unwrap_or_default());
+                let half = &self.honest[..self.honest.len() / 2];
+                let to = set(values.parties("to").unwrap_or(half));
                 Box::new(Filter { inner, trigger, fate: Fate::OnlyTo(to) })
             }
             "delay" => {

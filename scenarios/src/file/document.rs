@@ -19,8 +19,10 @@ pub struct Document {
     pub file: String,
     /// Its text, changes from the command line included.
     pub source: String,
+    /// What was set over the file.
+    pub set: Vec<String>,
     /// What it says.
-    pub table: Table,
+    pub(crate) table: Table,
 }
 
 impl Document {
@@ -64,7 +66,7 @@ impl Document {
             problems = decoder.problems;
         }
         if problems.is_empty() {
-            Ok(Document { file: file.to_owned(), source, table })
+            Ok(Document { file: file.to_owned(), source, set: set.to_vec(), table })
         } else {
             Err(Problems::new(file, &source, problems))
         }

@@ -8,27 +8,27 @@ use super::problem::Place;
 
 /// A value with its place.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Node {
+pub(crate) struct Node {
     /// The value.
-    pub raw: Raw,
+    pub(crate) raw: Raw,
     /// Where it stands; the enclosing table for defaults.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Whether the file says so itself.
-    pub given: bool,
+    pub(crate) given: bool,
 }
 
 /// A table with its place.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     /// The values by key; keys without a value or default are not in it.
-    pub nodes: BTreeMap<&'static str, Node>,
+    pub(crate) nodes: BTreeMap<&'static str, Node>,
     /// Where it stands.
-    pub place: Place,
+    pub(crate) place: Place,
 }
 
 /// Who is meant.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Selector {
+pub(crate) enum Selector {
     /// This party.
     Number(u64),
     /// The leader of a view (the sender of a broadcast); the first one if none is named.
@@ -41,7 +41,7 @@ pub enum Selector {
 
 /// A value of the type that its field takes.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Raw {
+pub(crate) enum Raw {
     /// True or false.
     Bool(bool),
     /// A whole number.
@@ -72,22 +72,22 @@ pub enum Raw {
 
 impl Table {
     /// The value of a key.
-    pub fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.nodes.get(key)
     }
 
     /// Where a key's value stands; the table if it is not there.
-    pub fn place_of(&self, key: &str) -> Place {
+    pub(crate) fn place_of(&self, key: &str) -> Place {
         self.get(key).map_or_else(|| self.place.clone(), |node| node.place.clone())
     }
 
     /// Whether the file itself sets the key.
-    pub fn gives(&self, key: &str) -> bool {
+    pub(crate) fn gives(&self, key: &str) -> bool {
         self.get(key).is_some_and(|node| node.given)
     }
 
     /// A number.
-    pub fn integer(&self, key: &str) -> Option<u64> {
+    pub(crate) fn integer(&self, key: &str) -> Option<u64> {
         match self.get(key)?.raw {
             Raw::Integer(number) => Some(number),
             _ => None,
@@ -95,7 +95,7 @@ impl Table {
     }
 
     /// A duration.
-    pub fn span(&self, key: &str) -> Option<Span> {
+    pub(crate) fn span(&self, key: &str) -> Option<Span> {
         match self.get(key)?.raw {
             Raw::Duration(span) => Some(span),
             _ => None,
@@ -103,7 +103,7 @@ impl Table {
     }
 
     /// A truth value.
-    pub fn flag(&self, key: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         match self.get(key)?.raw {
             Raw::Bool(flag) => Some(flag),
             _ => None,
@@ -111,7 +111,7 @@ impl Table {
     }
 
     /// A probability.
-    pub fn probability(&self, key: &str) -> Option<Probability> {
+    pub(crate) fn probability(&self, key: &str) -> Option<Probability> {
         match self.get(key)?.raw {
             Raw::Probability(probability) => Some(probability),
             _ => None,
@@ -119,7 +119,7 @@ impl Table {
     }
 
     /// Words.
-    pub fn text(&self, key: &str) -> Option<&str> {
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
         match &self.get(key)?.raw {
             Raw::Text(text) => Some(text),
             _ => None,
@@ -127,7 +127,7 @@ impl Table {
     }
 
     /// A range.
-    pub fn range(&self, key: &str) -> Option<(u64, u64)> {
+    pub(crate) fn range(&self, key: &str) -> Option<(u64, u64)> {
         match self.get(key)?.raw {
             Raw::Range(start, end) => Some((start, end)),
             _ => None,
@@ -135,7 +135,7 @@ impl Table {
     }
 
     /// A table.
-    pub fn table(&self, key: &str) -> Option<&Table> {
+    pub(crate) fn table(&self, key: &str) -> Option<&Table> {
         match &self.get(key)?.raw {
             Raw::Table(table) => Some(table),
             _ => None,
@@ -143,7 +143,7 @@ impl Table {
     }
 
     /// A list, empty if there is none.
-    pub fn list(&self, key: &str) -> &[Node] {
+    pub(crate) fn list(&self, key: &str) -> &[Node] {
         match self.get(key).map(|node| &node.raw) {
             Some(Raw::List(nodes)) => nodes,
             _ => &[],
@@ -151,7 +151,7 @@ impl Table {
     }
 
     /// The tables of a list of tables.
-    pub fn tables(&self, key: &str) -> impl Iterator<Item = &Table> {
+    pub(crate) fn tables(&self, key: &str) -> impl Iterator<Item = &Table> {
         self.list(key).iter().filter_map(|node| match &node.raw {
             Raw::Table(table) => Some(table),
             _ => None,
@@ -159,7 +159,7 @@ impl Table {
     }
 
     /// A name and what it takes.
-    pub fn tagged(&self, key: &str) -> Option<(&str, &Node)> {
+    pub(crate) fn tagged(&self, key: &str) -> Option<(&str, &Node)> {
         match &self.get(key)?.raw {
             Raw::Tagged(name, node) => Some((name, node)),
             _ => None,
