@@ -39,17 +39,29 @@ impl<T: Statement> Certificate<T> {
         if have < need {
             return Err(Reject::Short { have, need });
         }
+        let statement = claim.statement.bytes();
+        let certified = committee.ring().certified();
+        if certified.knows(&claim.signatures, &statement) {
+            return Ok(Certificate { claim: claim.clone() });
+        }
         let digest = claim.statement.digest(&committee.instance());
         for (by, signature) in claim.signatures.iter() {
             committee.ring().check_digest(*by, &digest, signature)?;
         }
+        certified.learn(&claim.signatures, &statement);
         Ok(Certificate { claim: claim.clone() })
     }
 
     /// A certificate of signatures that a tally took from verified votes of distinct signers.
-    pub(crate) fn of_votes(statement: T, mut signatures: Vec<(PartyId, Signature)>) -> Self {
+    pub(crate) fn of_votes(
+        committee: &Committee,
+        statement: T,
+        mut signatures: Vec<(PartyId, Signature)>,
+    ) -> Self {
         signatures.sort_unstable_by_key(|(by, _)| *by);
-        Certificate { claim: Claim { statement, signatures: signatures.into() } }
+        let claim = Claim { statement, signatures: signatures.into() };
+        committee.ring().certified().learn(&claim.signatures, &claim.statement.bytes());
+        Certificate { claim }
     }
 
     /// What is certified.

@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 use crate::{
     Digest, MAX_PARTIES, PartyId, Reject, Scheme, Signature, Signed, Signer, Statement, Verified,
     keys::{IdealKey, Secret, derive},
-    memo::Memo,
+    memo::{Certified, Memo},
 };
 
 /// Why a set of public keys cannot make a committee.
@@ -41,6 +41,7 @@ pub struct KeyRing {
     instance: Digest,
     keys: Keys,
     memo: Memo,
+    certified: Certified,
     checked: AtomicU64,
 }
 
@@ -137,7 +138,13 @@ impl KeyRing {
     }
 
     fn new(instance: Digest, keys: Keys, count: usize) -> Self {
-        KeyRing { instance, keys, memo: Memo::for_keys(count), checked: AtomicU64::new(0) }
+        KeyRing {
+            instance,
+            keys,
+            memo: Memo::for_keys(count),
+            certified: Certified::for_keys(count),
+            checked: AtomicU64::new(0),
+        }
     }
 
     /// The instance that every signature is bound to.
@@ -171,6 +178,11 @@ impl KeyRing {
         let digest = signed.body.digest(&self.instance);
         self.check_digest(signed.by, &digest, &signed.signature)?;
         Ok(Verified::new(signed.clone()))
+    }
+
+    /// The certificates that were checked or made of checked votes.
+    pub(crate) fn certified(&self) -> &Certified {
+        &self.certified
     }
 
     /// Checks one signature on a statement digest. The only place where that is done.

@@ -9,7 +9,7 @@ use crate::{Digest, PartyId, Signature};
 
 /// Something that parties sign.
 ///
-/// The bytes under a signature are `SHA-256(domain, instance, borsh(statement))`: every field
+/// The bytes under a signature are `SHA-256(domain, borsh(statement), instance)`: every field
 /// that the meaning depends on belongs into the statement, and nothing is signed outside its
 /// domain and instance.
 pub trait Statement:
@@ -20,13 +20,20 @@ pub trait Statement:
 
     /// What is signed, in the given instance.
     fn digest(&self, instance: &Digest) -> Digest {
+        let mut bytes = self.bytes();
+        bytes.extend_from_slice(&instance.0);
+        Digest::plain(&bytes)
+    }
+
+    /// The domain, with its length, and the canonical bytes: different for different statements,
+    /// of whatever type.
+    fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(256);
         let length = u8::try_from(Self::DOMAIN.len()).expect("a domain is a short constant");
         bytes.push(length);
         bytes.extend_from_slice(Self::DOMAIN.as_bytes());
-        bytes.extend_from_slice(&instance.0);
         self.serialize(&mut bytes).expect("writing to a vector cannot fail");
-        Digest::plain(&bytes)
+        bytes
     }
 }
 

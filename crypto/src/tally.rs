@@ -105,7 +105,7 @@ impl<T: Statement + Contradicts<T>> Tally<T> {
 impl<T: Statement> Group<T> {
     fn certificate(&self, committee: &Committee) -> Option<Certificate<T>> {
         (self.votes.len() >= committee.quorum())
-            .then(|| Certificate::of_votes(self.statement.clone(), self.votes.clone()))
+            .then(|| Certificate::of_votes(committee, self.statement.clone(), self.votes.clone()))
     }
 
     fn vote(&self, by: PartyId) -> Option<Verified<T>> {

@@ -94,8 +94,8 @@ impl Queue {
         64 - (at.0 ^ self.now.0).leading_zeros() as usize
     }
 
-    /// Takes out what is due next, and when.
-    pub(crate) fn pop(&mut self) -> Option<(Time, Due)> {
+    /// Takes out what is due next, and when, if it is due by `limit`.
+    pub(crate) fn pop(&mut self, limit: Time) -> Option<(Time, Due)> {
         loop {
             for lane in &mut self.present {
                 if let Some(due) = lane.take() {
@@ -103,28 +103,23 @@ impl Queue {
                     return Some((self.now, due));
                 }
             }
-            if !self.advance() {
+            if !self.advance(limit) {
                 return None;
             }
         }
     }
 
-    /// When the next thing is due.
-    pub(crate) fn next_time(&self) -> Option<Time> {
-        if self.present.iter().any(|lane| lane.taken < lane.items.len()) {
-            return Some(self.now);
-        }
-        let bucket = self.buckets.iter().find(|bucket| !bucket.is_empty())?;
-        bucket.iter().map(|(at, _)| *at).min()
-    }
-
-    /// Goes on to the next instant at which something is due.
-    fn advance(&mut self) -> bool {
+    /// Goes on to the next instant at which something is due, if it is not beyond the limit.
+    fn advance(&mut self, limit: Time) -> bool {
         let Some(lowest) = self.buckets.iter().position(|bucket| !bucket.is_empty()) else {
             return false;
         };
+        let next = self.buckets[lowest].iter().map(|(at, _)| *at).min().unwrap_or(Time::NEVER);
+        if next > limit {
+            return false;
+        }
+        self.now = next;
         let mut items = std::mem::take(&mut self.buckets[lowest]);
-        self.now = items.iter().map(|(at, _)| *at).min().unwrap_or(self.now);
         for (at, due) in items.drain(..) {
             if at == self.now {
                 self.present[due.class()].items.push(due);
@@ -174,8 +169,10 @@ mod tests {
                     let expected = (!model.is_empty())
                         .then(|| model.remove(0))
                         .map(|(at, _, _, due)| (at, due));
-                    assert_eq!(queue.next_time(), expected.map(|(at, _)| at));
-                    assert_eq!(queue.pop(), expected);
+                    if let Some((at, _)) = expected.filter(|(at, _)| *at > now) {
+                        assert_eq!(queue.pop(Time(at.0 - 1)), None, "not before its time");
+                    }
+                    assert_eq!(queue.pop(Time::NEVER), expected);
                     assert_eq!(queue.len(), model.len());
                     now = expected.map_or(now, |(at, _)| at);
                 }

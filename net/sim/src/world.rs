@@ -81,6 +81,8 @@ pub struct World<P: Protocol> {
     views: Vec<View>,
     decided: Vec<u64>,
     recorder: Recorder,
+    /// An empty list of effects whose memory is used again.
+    scratch: Effects<P>,
     show: bool,
     witnessed: Option<Vec<Arc<Packet<P>>>>,
     out_of_model: bool,
@@ -132,6 +134,7 @@ impl<P: Protocol> World<P> {
             links,
             views: vec![View::GENESIS; n],
             decided: vec![0; n],
+            scratch: Effects::at(Time::ZERO),
             show: setup.show,
             witnessed: setup.witness.then(Vec::new),
             out_of_model: false,
@@ -198,12 +201,10 @@ impl<P: Protocol> World<P> {
         if self.waiting.is_empty() && !self.expected.is_empty() {
             return Some(Outcome::Done);
         }
-        match self.queue.next_time() {
-            None => return Some(Outcome::Quiet),
-            Some(at) if at > self.stop.time => return Some(Outcome::Time),
-            Some(_) => {}
-        }
-        let (at, due) = self.queue.pop()?;
+        let Some((at, due)) = self.queue.pop(self.stop.time) else {
+            let quiet = self.queue.len() == 0;
+            return Some(if quiet { Outcome::Quiet } else { Outcome::Time });
+        };
         self.now = at;
         self.recorder.begin(at);
         match due {
@@ -283,7 +284,8 @@ impl<P: Protocol> World<P> {
     }
 
     fn take_step(&mut self, party: PartyId, input: &Input<P>, to_itself: &mut ToItself<P>) {
-        let mut fx = Effects::at(self.now);
+        let mut fx = std::mem::replace(&mut self.scratch, Effects::at(self.now));
+        fx.reset(self.now);
         let seat = &mut self.seats[party.index()];
         match &mut seat.sitting {
             Sitting::Down => return,
@@ -314,6 +316,7 @@ impl<P: Protocol> World<P> {
         for effect in fx.drain() {
             self.apply(party, effect, to_itself);
         }
+        self.scratch = fx;
     }
 
     fn panic(&mut self, party: PartyId, panic: &(dyn std::any::Any + Send)) {

@@ -11,6 +11,8 @@ use crate::{Event, What, Why};
 pub struct RunDigest {
     chain: Digest,
     buffer: Vec<u8>,
+    /// The time of the last event: times are written as differences.
+    last: u64,
 }
 
 /// Bytes that are gathered before they are hashed.
@@ -18,7 +20,7 @@ const BLOCK: usize = 16 * 1024;
 
 impl Default for RunDigest {
     fn default() -> Self {
-        RunDigest { chain: Digest::ZERO, buffer: Vec::with_capacity(BLOCK + 256) }
+        RunDigest { chain: Digest::ZERO, buffer: Vec::with_capacity(BLOCK + 256), last: 0 }
     }
 }
 
@@ -27,9 +29,11 @@ impl RunDigest {
     pub fn add(&mut self, event: &Event) {
         let start = self.buffer.len();
         self.buffer.push(0);
-        self.buffer.extend_from_slice(&event.at.0.to_le_bytes());
-        self.buffer.extend_from_slice(&event.party.0.to_le_bytes());
-        self.buffer.extend_from_slice(&event.cause.map_or(0, |cause| cause.0).to_le_bytes());
+        self.number(event.at.0.wrapping_sub(self.last));
+        self.last = event.at.0;
+        self.number(u64::from(event.party.0));
+        // What caused an event is written by how far back it is; 0 is nothing.
+        self.number(event.cause.map_or(0, |cause| event.id.0 - cause.0));
         let kind = self.write(&event.what);
         self.buffer[start] = kind;
         if self.buffer.len() >= BLOCK {
@@ -151,8 +155,13 @@ impl RunDigest {
         }
     }
 
-    fn number(&mut self, number: u64) {
-        self.buffer.extend_from_slice(&number.to_le_bytes());
+    /// Seven bits a byte, the lowest first: each number has one form, and small ones are short.
+    fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.buffer.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.buffer.push(number as u8);
     }
 
     fn text(&mut self, text: &str) {

@@ -108,12 +108,10 @@ impl HotStuff {
     /// Whether something waits to be decided: a request, a certified block, or a view that was
     /// given up. Else the party is quiet.
     pub(super) fn busy(&self) -> bool {
-        let chain = &self.replica.chain;
-        let undecided = match chain.get(&self.high().1) {
-            Some(block) => block.height() > chain.decided_height(),
-            None => true,
-        };
-        undecided || !self.replica.pool.is_empty() || self.gave_up == self.view
+        let high = self.record.high.as_ref().map_or(View::GENESIS, |qc| qc.statement().view);
+        // A certified block of a view after the last decision is an ancestor of the next one, or
+        // gives way to it.
+        high > self.committed() || !self.replica.pool.is_empty() || self.gave_up == self.view
     }
 
     /// Arms the view timer if something waits, else disarms it.
@@ -251,8 +249,7 @@ impl Protocol for HotStuff {
                 self.watch(fx);
             }
             Timer::Fetch(hash) => {
-                let context = self.context.clone();
-                self.replica.ask_again(hash, &context, fx);
+                        self.replica.ask_again(hash, &self.context, fx);
             }
         }
     }

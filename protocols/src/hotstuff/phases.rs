@@ -66,9 +66,8 @@ impl HotStuff {
         fx.note(3);
         let justify = (justify_view, Digest::ZERO);
         let block = Block::propose(&self.me, &parent, self.view, justify, &requests);
-        let context = self.context.clone();
         self.record.proposed = Some((self.view, block.hash()));
-        self.replica.keep(&block, &context, fx);
+        self.replica.keep(&block, &self.context, fx);
         self.persist(fx);
         fx.note(4);
         let wire = block.wire().expect("a proposed block has a wire form").clone();
@@ -83,8 +82,7 @@ impl HotStuff {
         message: &Message,
         fx: &mut Effects<Self>,
     ) {
-        let context = self.context.clone();
-        self.replica.witness(block, &context, fx);
+        self.replica.witness(block, &self.context, fx);
         self.adopt(high, fx);
         let header = block.header();
         if !(self.rules.from_leader)(header.proposer, self.context.leader(header.view)) {
@@ -105,13 +103,13 @@ impl HotStuff {
         if !(self.rules.justified)(&basis) {
             return fx.refuse("the certificate does not justify the block");
         }
-        self.replica.keep(block, &context, fx);
+        self.replica.keep(block, &self.context, fx);
         if self.replica.chain.holds_path(&block.hash()) {
             self.vote_prepare(block, fx);
         } else {
             let sources = high.map(Certificate::signers).unwrap_or_default();
             let sources = sources.iter().chain([header.proposer]);
-            self.replica.want(&block.hash(), true, sources, &context, fx);
+            self.replica.want(&block.hash(), true, sources, &self.context, fx);
             self.waiting = Some(block.clone());
         }
     }
@@ -214,9 +212,8 @@ impl HotStuff {
         let Vote { phase, view, hash, justify_view } = *qc.statement();
         let chain = &self.replica.chain;
         if !chain.holds_path(&hash) {
-            let context = self.context.clone();
-            fx.note(13);
-            self.replica.want(&hash, true, qc.signers().iter(), &context, fx);
+                fx.note(13);
+            self.replica.want(&hash, true, qc.signers().iter(), &self.context, fx);
             self.waiting_qc = Some(qc.clone());
             return;
         }
@@ -271,8 +268,7 @@ impl HotStuff {
             Commit::Decided(_) => fx.note(11),
             Commit::Missing(_) => {
                 fx.note(13);
-                let context = self.context.clone();
-                self.replica.want(&hash, true, qc.signers().iter(), &context, fx);
+                        self.replica.want(&hash, true, qc.signers().iter(), &self.context, fx);
             }
             Commit::Conflict => {}
         }
@@ -291,10 +287,9 @@ impl HotStuff {
     /// proposal is likely to be on its way.
     pub(super) fn want_high(&mut self, fx: &mut Effects<Self>) {
         let Some(high) = self.record.high.clone() else { return };
-        let context = self.context.clone();
         if high.statement().view < self.view {
             let signers = high.signers();
-            self.replica.want(&high.statement().hash, true, signers.iter(), &context, fx);
+            self.replica.want(&high.statement().hash, true, signers.iter(), &self.context, fx);
         }
     }
 
@@ -315,8 +310,7 @@ impl HotStuff {
 
     /// Bodies came: whatever waited for them goes on.
     pub(super) fn on_blocks(&mut self, from: PartyId, blocks: &[Block], fx: &mut Effects<Self>) {
-        let context = self.context.clone();
-        if !self.replica.blocks(from, blocks, &context, fx) {
+        if !self.replica.blocks(from, blocks, &self.context, fx) {
             return;
         }
         self.decide_committed(fx);

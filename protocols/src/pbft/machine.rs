@@ -191,8 +191,7 @@ impl Protocol for Pbft {
             Timer::Vote(view) => self.vote(view, fx),
             Timer::Vote2(view) => self.vote2(view, true, fx),
             Timer::Fetch(hash) => {
-                let context = self.context.clone();
-                self.replica.ask_again(hash, &context, fx);
+                        self.replica.ask_again(hash, &self.context, fx);
             }
         }
     }

@@ -36,13 +36,12 @@ impl Pbft {
         bodies: &[Block],
         fx: &mut Effects<Self>,
     ) {
-        let context = self.context.clone();
         let status = report.status.body();
         self.compare_with_vote2(report, fx);
         if let Some(commit) = commit {
             self.on_commit(commit, fx);
         }
-        if status.view != self.view || context.leader(self.view) != self.me.party() {
+        if status.view != self.view || self.context.leader(self.view) != self.me.party() {
             return fx.refuse("status for another leader or view");
         }
         let certified = report.lock.is_some().then(|| self.certified(report));
@@ -51,8 +50,8 @@ impl Pbft {
             return fx.refuse("status names another lock");
         }
         fx.note(2);
-        self.replica.adopt(&status.lock_hash, bodies, &context, fx);
-        self.replica.want(&status.lock_hash, true, [report.status.by()], &context, fx);
+        self.replica.adopt(&status.lock_hash, bodies, &self.context, fx);
+        self.replica.want(&status.lock_hash, true, [report.status.by()], &self.context, fx);
         let entry = (report.clone(), commit.cloned());
         self.reports.entry(report.status.by()).or_insert(entry);
     }
@@ -89,9 +88,8 @@ impl Pbft {
         let justify = (highest.0, justification(&statuses));
         let block = Block::propose(&self.me, &parent, view, justify, &requests);
 
-        let context = self.context.clone();
         self.record.proposed = Some((view, block.hash()));
-        self.replica.keep(&block, &context, fx);
+        self.replica.keep(&block, &self.context, fx);
         self.persist(fx);
         fx.note(5);
         let reports = reports.iter().map(Report::wire).collect();
@@ -103,11 +101,10 @@ impl Pbft {
     /// Line 14 (corrections A1, AV2): the statuses to build on. As long as the highest of them
     /// names a block whose path is not held, that one is left out and its body fetched.
     fn select(&mut self, fx: &mut Effects<Self>) -> Option<(Vec<Report>, Lock)> {
-        let context = self.context.clone();
         let mut reports: Vec<Report> =
             self.reports.values().map(|(report, _)| report.clone()).collect();
         loop {
-            if !(self.rules.enough)(&context.committee, reports.len()) {
+            if !(self.rules.enough)(&self.context.committee, reports.len()) {
                 return None;
             }
             let locks: Vec<_> = reports.iter().map(|report| self.certified(report)).collect();
@@ -118,7 +115,7 @@ impl Pbft {
             fx.note(14);
             let sources = reports.iter().filter(|report| self.certified(report) == highest);
             let sources: Vec<_> = sources.map(|report| report.status.by()).collect();
-            self.replica.want(&highest.1, true, sources, &context, fx);
+            self.replica.want(&highest.1, true, sources, &self.context, fx);
             reports.retain(|report| {
                 lock_of(report.lock.as_ref(), self.replica.chain.genesis()) != highest
             });
@@ -140,9 +137,8 @@ impl Pbft {
 
     /// Line 6: a proposal is kept if it is justified; it is voted for when its time comes.
     pub(super) fn on_propose(&mut self, proposal: &Arc<Proposal>, fx: &mut Effects<Self>) {
-        let context = self.context.clone();
         proposal.reports.iter().for_each(|report| self.compare_with_vote2(report, fx));
-        self.replica.witness(&proposal.block, &context, fx);
+        self.replica.witness(&proposal.block, &self.context, fx);
         if proposal.block.view() != self.view {
             return fx.refuse("proposal of another view");
         }
@@ -154,10 +150,10 @@ impl Pbft {
         }
         fx.note(6);
         let parent = proposal.block.parent();
-        self.replica.adopt(&parent, &proposal.bodies, &context, fx);
+        self.replica.adopt(&parent, &proposal.bodies, &self.context, fx);
         let proposer = proposal.block.header().proposer;
-        self.replica.want(&parent, true, [proposer], &context, fx);
-        self.replica.keep(&proposal.block, &context, fx);
+        self.replica.want(&parent, true, [proposer], &self.context, fx);
+        self.replica.keep(&proposal.block, &self.context, fx);
         if fx.now() <= self.phase(self.view, 2) {
             self.proposals.push(proposal.clone());
         }
@@ -167,10 +163,9 @@ impl Pbft {
     /// Whether S justifies the block, as far as that can be told from the proposal alone.
     fn justified(&self, proposal: &Proposal) -> Result<(), &'static str> {
         let rules = self.rules;
-        let context = &self.context;
         let header = proposal.block.header();
         let genesis = self.replica.chain.genesis();
-        if !(rules.from_leader)(header.proposer, context.leader(header.view)) {
+        if !(rules.from_leader)(header.proposer, self.context.leader(header.view)) {
             return Err("proposer does not lead the view");
         }
         let mut locks = Vec::with_capacity(proposal.reports.len());
@@ -185,7 +180,7 @@ impl Pbft {
             }
             locks.push(certified.unwrap_or((View::GENESIS, genesis)));
         }
-        if !(rules.enough)(&context.committee, locks.len()) {
+        if !(rules.enough)(&self.context.committee, locks.len()) {
             return Err("too few statuses");
         }
         let highest = (rules.highest)(&locks).ok_or("two blocks of the highest rank")?;

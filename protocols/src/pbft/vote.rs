@@ -68,14 +68,13 @@ impl Pbft {
         }
         let added = self.votes.entry(view).or_default().add(vote);
         let Some(count) = self.counted(added, fx) else { return };
-        let context = self.context.clone();
-        let one_honest = context.committee.one_honest();
+        let one_honest = self.context.committee.one_honest();
         let hash = vote.body().hash;
         if count <= one_honest && !self.replica.chain.holds_path(&hash) {
             fx.note(15);
-            self.replica.want(&hash, count == one_honest, [vote.by()], &context, fx);
+            self.replica.want(&hash, count == one_honest, [vote.by()], &self.context, fx);
         }
-        if count == context.committee.quorum() && fx.now() > self.phase(view, 3) {
+        if count == self.context.committee.quorum() && fx.now() > self.phase(view, 3) {
             // A quorum that completes late is too late for vote2: the rule says no.
             self.vote2(view, false, fx);
         }
@@ -141,15 +140,14 @@ impl Pbft {
         }
         let added = self.votes2.entry(view).or_default().add(vote);
         let Some(count) = self.counted(added, fx) else { return };
-        let context = self.context.clone();
         if count == 1 {
-            self.replica.want(&hash, true, certificate.signers().iter(), &context, fx);
+            self.replica.want(&hash, true, certificate.signers().iter(), &self.context, fx);
         }
-        if count != context.committee.quorum() {
+        if count != self.context.committee.quorum() {
             return;
         }
         let tally = self.votes2.get(&view);
-        let commit = tally.and_then(|tally| tally.certificate(&context.committee, vote.body()));
+        let commit = tally.and_then(|tally| tally.certificate(&self.context.committee, vote.body()));
         if let Some(commit) = commit {
             fx.note(11);
             self.on_commit(&commit, fx);
@@ -181,13 +179,12 @@ impl Pbft {
     /// Line 13: decides what the highest commit certificate covers, once all of it is held.
     pub(super) fn try_decide(&mut self, fx: &mut Effects<Self>) {
         let Some(commit) = self.record.committed.clone() else { return };
-        let context = self.context.clone();
         match self.replica.decide(&commit.statement().hash, &proof(&commit), fx) {
             Commit::Decided(blocks) if blocks.is_empty() => {}
             Commit::Decided(_) => fx.note(13),
             Commit::Missing(_) => {
                 let signers = commit.signers();
-                self.replica.want(&commit.statement().hash, true, signers.iter(), &context, fx);
+                self.replica.want(&commit.statement().hash, true, signers.iter(), &self.context, fx);
             }
             Commit::Conflict => {}
         }
@@ -195,8 +192,7 @@ impl Pbft {
 
     /// Bodies came.
     pub(super) fn on_blocks(&mut self, from: PartyId, blocks: &[Block], fx: &mut Effects<Self>) {
-        let context = self.context.clone();
-        if self.replica.blocks(from, blocks, &context, fx) {
+        if self.replica.blocks(from, blocks, &self.context, fx) {
             self.try_decide(fx);
         }
     }
