@@ -1,22 +1,70 @@
 //! Certificates: a quorum on one statement, or a set of checked statements.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, io, ops::Deref, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Committee, Digest, PartyId, PartySet, Reject, Signature, Signed, Statement, Verified};
 
-/// A certificate as received: anybody can write one. Signers ascend strictly, so that one set of
-/// signatures has one encoding.
+/// A certificate as received: anybody can write one. Shared: a copy costs nothing, and whoever
+/// checked it once knows it again by its place in memory.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Claim<T> {
+    body: Arc<ClaimBody<T>>,
+}
+
+/// What a certificate says. Signers ascend strictly, so that one set of signatures has one
+/// encoding.
 #[derive(
     Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
 )]
-pub struct Claim<T> {
+pub struct ClaimBody<T> {
     /// What is claimed to be certified.
     pub statement: T,
     /// The signatures that are to prove it.
-    pub signatures: Arc<[(PartyId, Signature)]>,
+    pub signatures: Vec<(PartyId, Signature)>,
+}
+
+impl<T> Claim<T> {
+    /// A claim that these signatures certify the statement.
+    pub fn new(statement: T, signatures: Vec<(PartyId, Signature)>) -> Claim<T> {
+        Claim { body: Arc::new(ClaimBody { statement, signatures }) }
+    }
+}
+
+impl<T> Deref for Claim<T> {
+    type Target = ClaimBody<T>;
+
+    fn deref(&self) -> &ClaimBody<T> {
+        &self.body
+    }
+}
+
+impl<T: BorshSerialize> BorshSerialize for Claim<T> {
+    fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        self.body.serialize(writer)
+    }
+}
+
+impl<T: BorshDeserialize> BorshDeserialize for Claim<T> {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        let body = ClaimBody::deserialize_reader(reader)?;
+        Ok(Claim { body: Arc::new(body) })
+    }
+}
+
+impl<T: Serialize> Serialize for Claim<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Serialize::serialize(&*self.body, serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Claim<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let body = <ClaimBody<T> as Deserialize>::deserialize(deserializer)?;
+        Ok(Claim { body: Arc::new(body) })
+    }
 }
 
 /// A quorum of distinct parties signed one statement. Comes from [`Certificate::check`] or
@@ -39,16 +87,15 @@ impl<T: Statement> Certificate<T> {
         if have < need {
             return Err(Reject::Short { have, need });
         }
-        let statement = claim.statement.bytes();
         let certified = committee.ring().certified();
-        if certified.knows(&claim.signatures, &statement) {
+        if certified.knows(&*claim.body) {
             return Ok(Certificate { claim: claim.clone() });
         }
         let digest = claim.statement.digest(&committee.instance());
         for (by, signature) in claim.signatures.iter() {
             committee.ring().check_digest(*by, &digest, signature)?;
         }
-        certified.learn(&claim.signatures, &statement);
+        certified.learn(claim.body.clone());
         Ok(Certificate { claim: claim.clone() })
     }
 
@@ -59,8 +106,8 @@ impl<T: Statement> Certificate<T> {
         mut signatures: Vec<(PartyId, Signature)>,
     ) -> Self {
         signatures.sort_unstable_by_key(|(by, _)| *by);
-        let claim = Claim { statement, signatures: signatures.into() };
-        committee.ring().certified().learn(&claim.signatures, &claim.statement.bytes());
+        let claim = Claim::new(statement, signatures);
+        committee.ring().certified().learn(claim.body.clone());
         Certificate { claim }
     }
 

@@ -17,7 +17,7 @@ mod ring;
 mod signed;
 mod tally;
 
-pub use certificate::{Certificate, Claim, Proof, StatementSet};
+pub use certificate::{Certificate, Claim, ClaimBody, Proof, StatementSet};
 pub use committee::{Committee, CommitteeError, MAX_PARTIES};
 pub use digest::Digest;
 pub use evidence::{Attested, Contradicts, Evidence, EvidenceRule};

@@ -1,6 +1,9 @@
 //! Remembers which signatures were checked, so that each costs one check.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    any::Any,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{Digest, PartyId, Signature};
 
@@ -41,19 +44,15 @@ impl Memo {
     }
 }
 
-/// The signatures of a certificate, shared by all who hold it.
-type Signatures = Arc<[(PartyId, Signature)]>;
-
-/// A certificate that is known: its signatures, and the bytes of what they certify.
-type Known = (Signatures, Vec<u8>);
-
-/// A fixed table of certificates that were checked or made of checked votes, by the place in
-/// memory of their signatures. An entry keeps its signatures alive, so that nothing else can come
-/// to lie in their place.
+/// A fixed table of certificates that were checked or made of checked votes, by their place in
+/// memory. An entry keeps its certificate alive, so that nothing else can come to lie there.
 #[derive(Debug)]
 pub(crate) struct Certified {
     entries: Mutex<Box<[Option<Known>]>>,
 }
+
+/// A certificate of whatever statement.
+type Known = Arc<dyn Any + Send + Sync>;
 
 impl Certified {
     /// A table for a ring of so many keys: fewer entries where certificates are larger.
@@ -62,27 +61,25 @@ impl Certified {
         Certified { entries: Mutex::new(vec![None; size].into_boxed_slice()) }
     }
 
-    /// Whether exactly these signatures are known to certify exactly these statement bytes.
-    pub(crate) fn knows(&self, signatures: &Signatures, statement: &[u8]) -> bool {
+    /// Whether what lies here is known to be a certificate.
+    pub(crate) fn knows<T>(&self, body: &T) -> bool {
+        let address = std::ptr::from_ref(body).addr();
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = &entries[slot(signatures, entries.len())];
-        entry.as_ref().is_some_and(|(known, said)| {
-            Arc::ptr_eq(known, signatures) && said == statement
-        })
+        let entry = &entries[slot(address, entries.len())];
+        entry.as_ref().is_some_and(|known| Arc::as_ptr(known).addr() == address)
     }
 
-    /// Remembers signatures that certify a statement.
-    pub(crate) fn learn(&self, signatures: &Signatures, statement: &[u8]) {
+    /// Remembers a certificate.
+    pub(crate) fn learn(&self, body: Known) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = slot(signatures, entries.len());
-        entries[slot] = Some((signatures.clone(), statement.to_vec()));
+        let slot = slot(Arc::as_ptr(&body).addr(), entries.len());
+        entries[slot] = Some(body);
     }
 }
 
-/// Where the entry of a certificate lives: a matter of speed only, no result depends on it.
-fn slot(signatures: &Signatures, size: usize) -> usize {
-    let address = signatures.as_ptr() as usize as u64;
-    (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (size - 1)
+/// Where the entry of a certificate is: a matter of speed only, no result depends on it.
+fn slot(address: usize, size: usize) -> usize {
+    ((address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (size - 1)
 }
 
 /// Where an entry lives: bytes of the signature that look random in both schemes.

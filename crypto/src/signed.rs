@@ -9,7 +9,7 @@ use crate::{Digest, PartyId, Signature};
 
 /// Something that parties sign.
 ///
-/// The bytes under a signature are `SHA-256(domain, borsh(statement), instance)`: every field
+/// The bytes under a signature are `SHA-256(domain, instance, borsh(statement))`: every field
 /// that the meaning depends on belongs into the statement, and nothing is signed outside its
 /// domain and instance.
 pub trait Statement:
@@ -20,20 +20,57 @@ pub trait Statement:
 
     /// What is signed, in the given instance.
     fn digest(&self, instance: &Digest) -> Digest {
-        let mut bytes = self.bytes();
-        bytes.extend_from_slice(&instance.0);
-        Digest::plain(&bytes)
+        let mut bytes = Bytes::default();
+        let length = u8::try_from(Self::DOMAIN.len()).expect("a domain is a short constant");
+        bytes.put(&[length]);
+        bytes.put(Self::DOMAIN.as_bytes());
+        bytes.put(&instance.0);
+        self.serialize(&mut bytes).expect("writing to memory cannot fail");
+        Digest::plain(bytes.as_slice())
+    }
+}
+
+/// The bytes under a signature: most are short and need no memory of their own.
+struct Bytes {
+    short: [u8; SHORT],
+    length: usize,
+    long: Vec<u8>,
+}
+
+const SHORT: usize = 256;
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Bytes { short: [0; SHORT], length: 0, long: Vec::new() }
+    }
+}
+
+impl Bytes {
+    fn put(&mut self, more: &[u8]) {
+        if self.long.is_empty() && self.length + more.len() <= SHORT {
+            self.short[self.length..self.length + more.len()].copy_from_slice(more);
+            self.length += more.len();
+            return;
+        }
+        if self.long.is_empty() {
+            self.long.extend_from_slice(&self.short[..self.length]);
+        }
+        self.long.extend_from_slice(more);
     }
 
-    /// The domain, with its length, and the canonical bytes: different for different statements,
-    /// of whatever type.
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(256);
-        let length = u8::try_from(Self::DOMAIN.len()).expect("a domain is a short constant");
-        bytes.push(length);
-        bytes.extend_from_slice(Self::DOMAIN.as_bytes());
-        self.serialize(&mut bytes).expect("writing to a vector cannot fail");
-        bytes
+    fn as_slice(&self) -> &[u8] {
+        if self.long.is_empty() { &self.short[..self.length] } else { &self.long }
+    }
+}
+
+impl std::io::Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.put(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

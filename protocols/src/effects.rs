@@ -81,9 +81,9 @@ pub enum Effect<P: Protocol> {
     /// Removes a block.
     Forget(Digest),
     /// Decides.
-    Decide(Decision),
+    Decide(Box<Decision>),
     /// A valid proof for a value that conflicts with the log: agreement is gone.
-    Conflict(Decision),
+    Conflict(Box<Decision>),
     /// Answers a client.
     Reply(Reply),
     /// Accuses a party, with proof.

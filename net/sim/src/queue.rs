@@ -43,6 +43,8 @@ const BUCKETS: usize = 65;
 pub(crate) struct Queue {
     now: Time,
     buckets: Vec<Vec<(Time, Due)>>,
+    /// Which buckets hold something: bit b for bucket b.
+    filled: u128,
     /// What is due now, by class; taken from the front.
     present: [Lane; CLASSES],
     length: usize,
@@ -73,6 +75,7 @@ impl Queue {
         Queue {
             now: Time::ZERO,
             buckets: vec![Vec::new(); BUCKETS],
+            filled: 0,
             present: std::array::from_fn(|_| Lane::default()),
             length: 0,
         }
@@ -85,9 +88,14 @@ impl Queue {
         if at == self.now {
             self.present[due.class()].items.push(due);
         } else {
-            let bucket = self.bucket(at);
-            self.buckets[bucket].push((at, due));
+            self.put(at, due);
         }
+    }
+
+    fn put(&mut self, at: Time, due: Due) {
+        let bucket = self.bucket(at);
+        self.buckets[bucket].push((at, due));
+        self.filled |= 1 << bucket;
     }
 
     fn bucket(&self, at: Time) -> usize {
@@ -111,21 +119,22 @@ impl Queue {
 
     /// Goes on to the next instant at which something is due, if it is not beyond the limit.
     fn advance(&mut self, limit: Time) -> bool {
-        let Some(lowest) = self.buckets.iter().position(|bucket| !bucket.is_empty()) else {
+        if self.filled == 0 {
             return false;
-        };
+        }
+        let lowest = self.filled.trailing_zeros() as usize;
         let next = self.buckets[lowest].iter().map(|(at, _)| *at).min().unwrap_or(Time::NEVER);
         if next > limit {
             return false;
         }
         self.now = next;
         let mut items = std::mem::take(&mut self.buckets[lowest]);
+        self.filled &= !(1 << lowest);
         for (at, due) in items.drain(..) {
             if at == self.now {
                 self.present[due.class()].items.push(due);
             } else {
-                let bucket = self.bucket(at);
-                self.buckets[bucket].push((at, due));
+                self.put(at, due);
             }
         }
         self.buckets[lowest] = items;

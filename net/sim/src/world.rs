@@ -69,8 +69,9 @@ pub struct World<P: Protocol> {
     budget: usize,
     adversary: Box<dyn Adversary<P>>,
     watches: bool,
-    expected: PartySet,
+    /// Who is still to decide before the run ends, and whether nobody is.
     waiting: PartySet,
+    done: bool,
     stop: Stop,
     now: Time,
     queue: Queue,
@@ -124,8 +125,8 @@ impl<P: Protocol> World<P> {
             budget: setup.budget,
             watches: setup.adversary.watches(),
             adversary: setup.adversary,
-            expected: setup.expected,
             waiting: setup.expected,
+            done: false,
             stop: setup.stop,
             now: Time::ZERO,
             queue: Queue::new(),
@@ -198,7 +199,7 @@ impl<P: Protocol> World<P> {
         if self.panicked {
             return Some(Outcome::Panicked);
         }
-        if self.waiting.is_empty() && !self.expected.is_empty() {
+        if self.done {
             return Some(Outcome::Done);
         }
         let Some((at, due)) = self.queue.pop(self.stop.time) else {
@@ -381,6 +382,7 @@ impl<P: Protocol> World<P> {
             && (self.stop.decisions.is_some() || self.stop.requests.is_some())
         {
             self.waiting.remove(party);
+            self.done = self.waiting.is_empty();
         }
     }
 
@@ -441,8 +443,8 @@ impl<P: Protocol> World<P> {
         if let (Sitting::Honest(machine), Some(signer)) = (sitting, seat.signer.take()) {
             self.budget -= 1;
             self.corrupted.insert(party);
-            self.expected.remove(party);
             self.waiting.remove(party);
+            self.done = self.waiting.is_empty();
             self.recorder.plain(party, What::Corrupted);
             self.adversary.corrupted(party, *machine, signer);
         }

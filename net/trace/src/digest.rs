@@ -27,15 +27,14 @@ impl Default for RunDigest {
 impl RunDigest {
     /// Takes in an event.
     pub fn add(&mut self, event: &Event) {
-        let start = self.buffer.len();
-        self.buffer.push(0);
-        self.number(event.at.0.wrapping_sub(self.last));
+        let mut line = Line { bytes: [0; LONGEST], length: 1 };
+        line.number(event.at.0.wrapping_sub(self.last));
         self.last = event.at.0;
-        self.number(u64::from(event.party.0));
+        line.number(u64::from(event.party.0));
         // What caused an event is written by how far back it is; 0 is nothing.
-        self.number(event.cause.map_or(0, |cause| event.id.0 - cause.0));
-        let kind = self.write(&event.what);
-        self.buffer[start] = kind;
+        line.number(event.cause.map_or(0, |cause| event.id.0 - cause.0));
+        line.bytes[0] = line.write(&event.what);
+        self.buffer.extend_from_slice(&line.bytes[..line.length]);
         if self.buffer.len() >= BLOCK {
             self.flush();
         }
@@ -55,7 +54,18 @@ impl RunDigest {
         bytes.clear();
         self.buffer = bytes;
     }
+}
 
+/// No event takes more bytes: a sent message with the longest name of a kind.
+const LONGEST: usize = 256;
+
+/// The canonical bytes of one event.
+struct Line {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl Line {
     fn write(&mut self, what: &What) -> u8 {
         match what {
             What::Submitted(id) => {
@@ -78,7 +88,7 @@ impl RunDigest {
             }
             What::Dropped { send, why, .. } => {
                 self.number(send.0);
-                self.buffer.push(match why {
+                self.push(match why {
                     Why::Loss => 0,
                     Why::Partition => 1,
                     Why::Adversary => 2,
@@ -92,7 +102,7 @@ impl RunDigest {
             }
             What::Timer => 6,
             What::Noted(line) => {
-                self.buffer.push(*line);
+                self.push(*line);
                 7
             }
             What::Persisted => 8,
@@ -103,7 +113,7 @@ impl RunDigest {
             What::Decided { slot, view, digest, hops } => {
                 self.number(*slot);
                 self.number(view.0);
-                self.buffer.extend_from_slice(&digest.0);
+                self.extend(&digest.0);
                 self.number(u64::from(*hops));
                 10
             }
@@ -115,7 +125,7 @@ impl RunDigest {
         match what {
             What::Conflicted { slot, digest } => {
                 self.number(*slot);
-                self.buffer.extend_from_slice(&digest.0);
+                self.extend(&digest.0);
                 11
             }
             What::Replied(id) => {
@@ -155,24 +165,35 @@ impl RunDigest {
         }
     }
 
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
     /// Seven bits a byte, the lowest first: each number has one form, and small ones are short.
     fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
-            self.buffer.push(number as u8 | 0x80);
+            self.push(number as u8 | 0x80);
             number >>= 7;
         }
-        self.buffer.push(number as u8);
+        self.push(number as u8);
     }
 
     fn text(&mut self, text: &str) {
+        let text = &text.as_bytes()[..text.len().min(100)];
         self.number(text.len() as u64);
-        self.buffer.extend_from_slice(text.as_bytes());
+        self.extend(text);
     }
 
     fn tag(&mut self, tag: &Tag) {
         self.text(tag.kind);
         self.number(tag.view.0);
         self.number(tag.slot);
-        self.buffer.extend_from_slice(&tag.digest.0);
+        self.extend(&tag.digest.0);
     }
 }

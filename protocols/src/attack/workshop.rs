@@ -26,7 +26,7 @@ pub fn assemble<P: Protocol, T: Statement>(
     signatures.sort_unstable();
     signatures.dedup_by_key(|(by, _)| *by);
     (signatures.len() >= material.context.committee.quorum())
-        .then(|| Claim { statement: statement.clone(), signatures: signatures.into() })
+        .then(|| Claim::new(statement.clone(), signatures))
 }
 
 /// A forged certificate for a statement; `seen` are honest signatures on whatever.
@@ -62,7 +62,7 @@ pub fn forge<P: Protocol, T: Statement>(
         }
         Forgery::FakeGenesis => Vec::new(),
     };
-    Some(Claim { statement, signatures: signatures.into() })
+    Some(Claim::new(statement, signatures))
 }
 
 /// A block of a corrupted proposer in the place of its own: other requests under the same header.

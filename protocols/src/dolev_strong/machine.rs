@@ -268,7 +268,7 @@ impl DolevStrong {
     fn decide(&mut self, fx: &mut Effects<Self>) {
         let chosen = (self.rules.chooses)(&self.extracted);
         fx.note(if chosen.is_some() { 5 } else { 6 });
-        fx.push(Effect::Decide(Decision {
+        let decision = Decision {
             slot: self.broadcast.0,
             view: self.broadcast,
             digest: chosen.unwrap_or(Digest::ZERO),
@@ -276,6 +276,7 @@ impl DolevStrong {
             requests: [].into(),
             proof: None,
             rounds: Some(self.rounds),
-        }));
+        };
+        fx.push(Effect::Decide(decision.into()));
     }
 }

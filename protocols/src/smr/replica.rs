@@ -248,7 +248,7 @@ impl Replica {
         match &commit {
             Commit::Decided(blocks) => {
                 for block in blocks {
-                    fx.push(Effect::Decide(decision(block, proof)));
+                    fx.push(Effect::Decide(decision(block, proof).into()));
                     self.execute(block, fx);
                 }
                 forgotten.into_iter().for_each(|hash| fx.push(Effect::Forget(hash)));
@@ -256,7 +256,7 @@ impl Replica {
             Commit::Conflict => {
                 let block = self.chain.get(tip).cloned();
                 let conflict = block.map(|block| decision(&block, proof));
-                conflict.into_iter().for_each(|other| fx.push(Effect::Conflict(other)));
+                conflict.into_iter().for_each(|other| fx.push(Effect::Conflict(other.into())));
             }
             Commit::Missing(_) => {}
         }
