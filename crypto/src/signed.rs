@@ -4,6 +4,7 @@ use std::{fmt::Debug, hash::Hash};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{Digest, PartyId, Signature};
 
@@ -20,57 +21,14 @@ pub trait Statement:
 
     /// What is signed, in the given instance.
     fn digest(&self, instance: &Digest) -> Digest {
-        let mut bytes = Bytes::default();
+        // Most statements are short and need no memory of their own.
+        let mut bytes = SmallVec::<[u8; 256]>::new();
         let length = u8::try_from(Self::DOMAIN.len()).expect("a domain is a short constant");
-        bytes.put(&[length]);
-        bytes.put(Self::DOMAIN.as_bytes());
-        bytes.put(&instance.0);
+        bytes.push(length);
+        bytes.extend_from_slice(Self::DOMAIN.as_bytes());
+        bytes.extend_from_slice(&instance.0);
         self.serialize(&mut bytes).expect("writing to memory cannot fail");
-        Digest::plain(bytes.as_slice())
-    }
-}
-
-/// The bytes under a signature: most are short and need no memory of their own.
-struct Bytes {
-    short: [u8; SHORT],
-    length: usize,
-    long: Vec<u8>,
-}
-
-const SHORT: usize = 256;
-
-impl Default for Bytes {
-    fn default() -> Self {
-        Bytes { short: [0; SHORT], length: 0, long: Vec::new() }
-    }
-}
-
-impl Bytes {
-    fn put(&mut self, more: &[u8]) {
-        if self.long.is_empty() && self.length + more.len() <= SHORT {
-            self.short[self.length..self.length + more.len()].copy_from_slice(more);
-            self.length += more.len();
-            return;
-        }
-        if self.long.is_empty() {
-            self.long.extend_from_slice(&self.short[..self.length]);
-        }
-        self.long.extend_from_slice(more);
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        if self.long.is_empty() { &self.short[..self.length] } else { &self.long }
-    }
-}
-
-impl std::io::Write for Bytes {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.put(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        Digest::plain(&bytes)
     }
 }
 

@@ -53,7 +53,8 @@ impl Recorder {
 
     /// Records an event.
     pub fn event(&mut self, party: PartyId, what: What, detail: Detail<'_>) -> EventId {
-        self.last += 1;
+        // What is shown belongs to the event before it: a run that is watched is the same run.
+        self.last += u64::from(!matches!(what, What::Shown));
         let id = EventId(self.last);
         let event = Event { id, at: self.now, party, cause: self.cause, what };
         for observer in &mut self.observers {
@@ -102,7 +103,8 @@ impl Recorder {
         copies: usize,
     ) -> (EventId, u32) {
         let tag = *packet.tag();
-        let kind = self.kinds.iter().find(|kind| kind.name == tag.kind);
+        let same = |kind: &&Kind| std::ptr::eq(kind.name, tag.kind) || kind.name == tag.kind;
+        let kind = self.kinds.iter().find(same);
         let hops = match (kind.map(|kind| kind.role), self.handling) {
             (Some(Role::Proposal), _) => 1,
             (_, Some(depth)) => depth + 1,

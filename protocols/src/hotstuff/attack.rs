@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use byzlab_crypto::{Claim, Digest, PartyId, Signed, Statement};
 
-use super::{HotStuff, Phase, Vote, Wire, machine::Record};
+use super::{HotStuff, NewView, Phase, Vote, Wire, WireNewView, machine::Record};
 use crate::{
     Attack, Material, Target, View,
     attack::{
@@ -42,10 +42,10 @@ impl Attack for HotStuff {
     fn impersonate(wire: &Wire, author: PartyId) -> Option<Wire> {
         let mut forged = wire.clone();
         match &mut forged {
-            Wire::NewView { new_view, .. } => new_view.by = author,
+            Wire::NewView(message) => message.new_view.by = author,
             Wire::Prepare { block, .. } => Arc::make_mut(block).header.by = author,
             Wire::Vote(vote) => vote.by = author,
-            Wire::Timeout { timeout, .. } => timeout.by = author,
+            Wire::Timeout(message) => message.timeout.by = author,
             Wire::Certificate(_) | Wire::TimeoutCertificate(_) | Wire::Help { .. } => return None,
             Wire::Sync(_) => return None,
         }
@@ -55,10 +55,10 @@ impl Attack for HotStuff {
     fn resign(wire: &Wire, material: &Material<'_, Self>) -> Option<Wire> {
         let mut changed = wire.clone();
         match &mut changed {
-            Wire::NewView { new_view, .. } => renew(new_view, material)?,
+            Wire::NewView(message) => renew(&mut message.new_view, material)?,
             Wire::Prepare { block, .. } => renew(&mut Arc::make_mut(block).header, material)?,
             Wire::Vote(vote) => renew(vote, material)?,
-            Wire::Timeout { timeout, .. } => renew(timeout, material)?,
+            Wire::Timeout(message) => renew(&mut message.timeout, material)?,
             Wire::Certificate(_) | Wire::TimeoutCertificate(_) | Wire::Help { .. } => {}
             Wire::Sync(_) => {}
         }
@@ -84,12 +84,13 @@ impl Attack for HotStuff {
             forge(vote, forgery, votes(material), material)
         };
         match wire {
-            Wire::NewView { new_view, entry, .. } => {
-                let high = claim(Phase::Prepare, new_view.body.view.previous())?;
-                let mut body = new_view.body.clone();
-                body.high_view = high.statement.view;
-                let new_view = sign(body, new_view.by, material)?;
-                Some(Wire::NewView { new_view, high: Some(high), entry: entry.clone() })
+            Wire::NewView(message) => {
+                let view = message.new_view.body.view;
+                let high = claim(Phase::Prepare, view.previous())?;
+                let body = NewView { view, high_view: high.statement.view };
+                let new_view = sign(body, message.new_view.by, material)?;
+                let entry = message.entry.clone();
+                Some(Wire::NewView(WireNewView { new_view, high: Some(high), entry }.into()))
             }
             Wire::Vote(vote) => claim(Phase::Commit, vote.body.view).map(Wire::Certificate),
             _ => None,

@@ -49,9 +49,9 @@ struct Casebook<'a> {
 impl Casebook<'_> {
     fn enter(&mut self, message: &Message) {
         match message {
-            Message::NewView(_, high, entry) | Message::Timeout { high, entry, .. } => {
+            Message::NewView { high, entry, .. } | Message::Timeout { high, entry, .. } => {
                 self.certificate(high.as_ref());
-                self.entry(entry.as_ref());
+                self.entry(entry.as_deref());
             }
             Message::Prepare(block, high) => {
                 self.block(block);
@@ -62,7 +62,7 @@ impl Casebook<'_> {
             Message::TimeoutCertificate(certificate) => self.timeouts(certificate),
             Message::Help { high, entry, commit } => {
                 self.certificate(high.as_ref());
-                self.entry(entry.as_ref());
+                self.entry(entry.as_deref());
                 self.certificate(commit.as_ref());
             }
             Message::Blocks(blocks) => blocks.iter().for_each(|block| self.block(block)),

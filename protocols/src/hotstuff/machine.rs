@@ -217,8 +217,8 @@ impl Protocol for HotStuff {
             return;
         }
         match message {
-            Message::NewView(new_view, high, entry) => {
-                self.on_new_view(new_view, high.as_ref(), entry.as_ref(), fx);
+            Message::NewView { new_view, high, entry } => {
+                self.on_new_view(new_view, high.as_ref(), entry.as_deref(), fx);
             }
             Message::Prepare(block, high) => self.on_prepare(block, high.as_ref(), message, fx),
             Message::Vote(vote) => self.on_vote(vote, fx),
@@ -227,13 +227,13 @@ impl Protocol for HotStuff {
                 if *committed < self.committed() {
                     self.help(from, fx);
                 }
-                self.on_timeout(timeout, high.as_ref(), entry.as_ref(), fx);
+                self.on_timeout(timeout, high.as_ref(), entry.as_deref(), fx);
             }
             Message::TimeoutCertificate(certificate) => {
                 self.on_timeout_certificate(certificate, fx);
             }
             Message::Help { high, entry, commit } => {
-                self.on_help(high.as_ref(), entry.as_ref(), commit.as_ref(), fx);
+                self.on_help(high.as_ref(), entry.as_deref(), commit.as_ref(), fx);
             }
             Message::Fetch { hash, above } => self.replica.answer(from, hash, *above, fx),
             Message::Blocks(blocks) => self.on_blocks(from, blocks, fx),

@@ -93,7 +93,7 @@ use byzlab_crypto::PartyId;
 pub use machine::{HotStuff, Record, Timer};
 pub use rules::{Basis, PUBLISHED, Rules, Signed};
 pub use wire::{
-    Entry, Message, NewView, Phase, Qc, Timeout, TimeoutCertificate, Vote, Wire, WireEntry,
+    Entry, Message, NewView, Phase, Qc, Timeout, TimeoutCertificate, Vote, Wire, WireEntry, WireNewView, WireTimeout,
     WireTimeoutCertificate,
 };
 

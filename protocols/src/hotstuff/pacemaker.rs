@@ -5,7 +5,7 @@ use byzlab_crypto::{PartyId, Verified};
 
 use super::{
     machine::{HotStuff, point},
-    wire::{Entry, Message, NewView, Qc, Timeout, TimeoutCertificate, Wire, certify, wire_qc},
+    wire::{Entry, Message, NewView, Qc, Timeout, TimeoutCertificate, Wire, WireNewView, WireTimeout, certify, wire_qc},
 };
 use crate::{Effects, View};
 
@@ -45,7 +45,8 @@ impl HotStuff {
         let new_view = self.me.sign(NewView { view, high_view }).into_signed();
         let high = wire_qc(self.record.high.as_ref());
         let entry = self.entry.as_ref().map(Entry::wire);
-        fx.send(self.context.leader(view), Wire::NewView { new_view, high, entry });
+        let message = WireNewView { new_view, high, entry };
+        fx.send(self.context.leader(view), Wire::NewView(message.into()));
 
         // The clock of the new view starts now, whatever was left of the old one's.
         fx.cancel_timer(super::Timer::View);
@@ -80,7 +81,8 @@ impl HotStuff {
         let high = wire_qc(self.record.high.as_ref());
         let entry = self.entry.as_ref().map(Entry::wire);
         let committed = self.committed();
-        fx.broadcast(Wire::Timeout { timeout, high, entry, committed });
+        let message = WireTimeout { timeout, high, entry, committed };
+        fx.broadcast(Wire::Timeout(message.into()));
     }
 
     /// A party says that it gave up a view.

@@ -145,20 +145,41 @@ pub struct WireTimeoutCertificate {
     pub high: Option<Claim<Vote>>,
 }
 
+/// A new-view: see [`Wire::NewView`].
+#[derive(
+    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+pub struct WireNewView {
+    /// What is signed.
+    pub new_view: Signed<NewView>,
+    /// The sender's highest prepare certificate; none for genesis.
+    pub high: Option<Claim<Vote>>,
+    /// What brought the sender into the view.
+    pub entry: Option<WireEntry>,
+}
+
+/// A timeout: see [`Wire::Timeout`].
+#[derive(
+    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+pub struct WireTimeout {
+    /// What is signed.
+    pub timeout: Signed<Timeout>,
+    /// The sender's highest prepare certificate; none for genesis.
+    pub high: Option<Claim<Vote>>,
+    /// What brought the sender into the view.
+    pub entry: Option<WireEntry>,
+    /// The view of the sender's highest commit certificate: a hint for those who can help.
+    pub committed: View,
+}
+
 /// A message of HotStuff.
 #[derive(
     Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
 )]
 pub enum Wire {
     /// To the leader of a view, on entering it.
-    NewView {
-        /// What is signed.
-        new_view: Signed<NewView>,
-        /// The sender's highest prepare certificate; none for genesis.
-        high: Option<Claim<Vote>>,
-        /// What brought the sender into the view.
-        entry: Option<WireEntry>,
-    },
+    NewView(Box<WireNewView>),
     /// From the leader, to all: a block on the block of a certificate.
     Prepare {
         /// The block.
@@ -171,16 +192,7 @@ pub enum Wire {
     /// From the leader, to all: pre-commit, commit or decide, as the phase of the votes says.
     Certificate(Claim<Vote>),
     /// From everybody, to all, when a view takes too long.
-    Timeout {
-        /// What is signed.
-        timeout: Signed<Timeout>,
-        /// The sender's highest prepare certificate; none for genesis.
-        high: Option<Claim<Vote>>,
-        /// What brought the sender into the view.
-        entry: Option<WireEntry>,
-        /// The view of the sender's highest commit certificate: a hint for those who can help.
-        committed: View,
-    },
+    Timeout(Box<WireTimeout>),
     /// From everybody once, to all: ends a view.
     TimeoutCertificate(WireTimeoutCertificate),
     /// To a party that is behind.
@@ -256,7 +268,14 @@ pub(super) fn wire_qc(qc: Option<&Qc>) -> Option<Claim<Vote>> {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Message {
     /// See [`Wire::NewView`].
-    NewView(Verified<NewView>, Option<Qc>, Option<Entry>),
+    NewView {
+        /// What was signed.
+        new_view: Verified<NewView>,
+        /// The sender's highest prepare certificate.
+        high: Option<Qc>,
+        /// What brought the sender into the view.
+        entry: Option<Box<Entry>>,
+    },
     /// See [`Wire::Prepare`].
     Prepare(Block, Option<Qc>),
     /// See [`Wire::Vote`].
@@ -270,7 +289,7 @@ pub enum Message {
         /// The sender's highest prepare certificate.
         high: Option<Qc>,
         /// What brought the sender into the view.
-        entry: Option<Entry>,
+        entry: Option<Box<Entry>>,
         /// The view of the sender's highest commit certificate, as it says.
         committed: View,
     },
@@ -281,7 +300,7 @@ pub enum Message {
         /// The highest prepare certificate.
         high: Option<Qc>,
         /// What brought the sender into its view.
-        entry: Option<Entry>,
+        entry: Option<Box<Entry>>,
         /// The highest commit certificate.
         commit: Option<Qc>,
     },
@@ -298,7 +317,8 @@ pub enum Message {
 
 pub(super) fn tag(wire: &Wire) -> Tag {
     let (kind, view, slot, digest, signatures) = match wire {
-        Wire::NewView { new_view, high, entry } => {
+        Wire::NewView(message) => {
+            let WireNewView { new_view, high, entry } = &**message;
             let count = 1 + weight(high.as_ref()) + entry_weight(entry.as_ref());
             ("new-view", new_view.body.view, 0, subject(high.as_ref()), count)
         }
@@ -323,7 +343,8 @@ pub(super) fn tag(wire: &Wire) -> Tag {
             };
             (kind, qc.statement.view, 0, qc.statement.hash, qc.signatures.len())
         }
-        Wire::Timeout { timeout, high, entry, .. } => {
+        Wire::Timeout(message) => {
+            let WireTimeout { timeout, high, entry, .. } = &**message;
             let count = 1 + weight(high.as_ref()) + entry_weight(entry.as_ref());
             ("timeout", timeout.body.view, 0, subject(high.as_ref()), count)
         }
@@ -368,10 +389,14 @@ pub(super) fn check(context: &Context, wire: &Wire) -> Result<Message, Reject> {
         entry.as_ref().map(|entry| check_entry(committee, entry)).transpose()
     };
     Ok(match wire {
-        Wire::NewView { new_view, high, entry: by } => {
-            let new_view_checked = committee.check(new_view)?;
-            let high = check_high(committee, high.as_ref(), Some(new_view.body.high_view))?;
-            Message::NewView(new_view_checked, high, entry(by)?)
+        Wire::NewView(message) => {
+            let WireNewView { new_view, high, entry: by } = &**message;
+            let high_view = Some(new_view.body.high_view);
+            Message::NewView {
+                new_view: committee.check(new_view)?,
+                high: check_high(committee, high.as_ref(), high_view)?,
+                entry: entry(by)?.map(Box::new),
+            }
         }
         Wire::Prepare { block, high } => {
             let block = Block::check(context, block)?;
@@ -379,18 +404,22 @@ pub(super) fn check(context: &Context, wire: &Wire) -> Result<Message, Reject> {
         }
         Wire::Vote(vote) => Message::Vote(committee.check(vote)?),
         Wire::Certificate(claim) => Message::Certificate(Certificate::check(committee, claim)?),
-        Wire::Timeout { timeout, high, entry: by, committed } => Message::Timeout {
-            timeout: committee.check(timeout)?,
-            high: check_high(committee, high.as_ref(), Some(timeout.body.high_view))?,
-            entry: entry(by)?,
-            committed: *committed,
-        },
+        Wire::Timeout(message) => {
+            let WireTimeout { timeout, high, entry: by, committed } = &**message;
+            let high_view = Some(timeout.body.high_view);
+            Message::Timeout {
+                timeout: committee.check(timeout)?,
+                high: check_high(committee, high.as_ref(), high_view)?,
+                entry: entry(by)?.map(Box::new),
+                committed: *committed,
+            }
+        }
         Wire::TimeoutCertificate(certificate) => {
             Message::TimeoutCertificate(check_timeouts(committee, certificate)?)
         }
         Wire::Help { high, entry: by, commit } => Message::Help {
             high: check_high(committee, high.as_ref(), None)?,
-            entry: entry(by)?,
+            entry: entry(by)?.map(Box::new),
             commit: commit.as_ref().map(|claim| check_commit(committee, claim)).transpose()?,
         },
         Wire::Sync(Sync::Fetch { hash, above }) => Message::Fetch { hash: *hash, above: *above },
