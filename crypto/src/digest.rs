@@ -64,12 +64,9 @@ impl Digest {
     /// # Panics
     /// If the domain is longer than 255 bytes.
     pub fn of(domain: &str, bytes: &[u8]) -> Digest {
-        let length = u8::try_from(domain.len()).expect("a domain is a short constant");
-        let mut hasher = Sha256::new();
-        hasher.update([length]);
-        hasher.update(domain.as_bytes());
+        let mut hasher = Hasher256::new(domain);
         hasher.update(bytes);
-        Digest(hasher.finalize().into())
+        hasher.finish()
     }
 
     /// The plain SHA-256 of `bytes`, for callers that bound the domain themselves.
@@ -82,6 +79,34 @@ impl Digest {
         let mut first = [0; 8];
         first.copy_from_slice(&self.0[..8]);
         u64::from_le_bytes(first)
+    }
+}
+
+/// Hashes under a domain what comes in pieces.
+#[derive(Clone)]
+pub struct Hasher256(Sha256);
+
+impl Hasher256 {
+    /// Nothing yet, under a domain.
+    ///
+    /// # Panics
+    /// If the domain is longer than 255 bytes.
+    pub fn new(domain: &str) -> Self {
+        let length = u8::try_from(domain.len()).expect("a domain is a short constant");
+        let mut hasher = Sha256::new();
+        hasher.update([length]);
+        hasher.update(domain.as_bytes());
+        Hasher256(hasher)
+    }
+
+    /// Takes in the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all pieces: that of [`Digest::of`] of them together.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
     }
 }
 

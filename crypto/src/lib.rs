@@ -19,7 +19,7 @@ mod tally;
 
 pub use certificate::{Certificate, Claim, ClaimBody, Proof, StatementSet};
 pub use committee::{Committee, CommitteeError, MAX_PARTIES};
-pub use digest::Digest;
+pub use digest::{Digest, Hasher256};
 pub use evidence::{Attested, Contradicts, Evidence, EvidenceRule};
 pub use keys::{Scheme, Signature, Signer};
 pub use party::{PartyId, PartySet};

@@ -1,6 +1,6 @@
 //! What a party does in a step: an ordered list of effects.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use byzlab_crypto::{Digest, Evidence, PartyId, Proof, Reject};
 
@@ -43,7 +43,7 @@ pub struct Reply {
     /// Where in the log.
     pub slot: u64,
     /// The result, in the words of the application.
-    pub result: Arc<[u8]>,
+    pub result: Cow<'static, [u8]>,
 }
 
 /// One thing that a party does.

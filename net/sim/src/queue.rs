@@ -3,6 +3,11 @@
 //! Corrections A7: by time; within an instant first the environment, then client inputs, then
 //! arrivals, then timers; then in the order in which things were scheduled.
 
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+};
+
 use byzlab_crypto::PartyId;
 use byzlab_protocols::Time;
 
@@ -20,7 +25,7 @@ pub(crate) enum Due {
 }
 
 impl Due {
-    fn class(self) -> usize {
+    fn class(self) -> u8 {
         match self {
             Due::Change(_) => 0,
             Due::Input(_) => 1,
@@ -30,120 +35,71 @@ impl Due {
     }
 }
 
-const CLASSES: usize = 4;
-const BUCKETS: usize = 65;
-
-/// A radix heap: a queue for times that never go back.
-///
-/// Everything that differs from the present first in bit b is in bucket b, in the order in which
-/// it was scheduled. When the present instant is used up, the lowest bucket is dealt out around
-/// its earliest time. An item moves down at most once for each bit, always in sequence, so that
-/// items of one instant stay in the order in which they came and no sequence number is needed.
-#[derive(Clone)]
-pub(crate) struct Queue {
-    now: Time,
-    buckets: Vec<Vec<(Time, Due)>>,
-    /// Which buckets hold something: bit b for bucket b.
-    filled: u128,
-    /// What is due now, by class; taken from the front.
-    present: [Lane; CLASSES],
-    length: usize,
-}
-
+/// What is due, the earliest first.
 #[derive(Clone, Default)]
-struct Lane {
-    items: Vec<Due>,
-    taken: usize,
+pub(crate) struct Queue {
+    heap: BinaryHeap<Reverse<Item>>,
+    sequence: u64,
+    now: Time,
 }
 
-impl Lane {
-    fn take(&mut self) -> Option<Due> {
-        let due = self.items.get(self.taken).copied();
-        if due.is_some() {
-            self.taken += 1;
-        } else if self.taken > 0 {
-            self.items.clear();
-            self.taken = 0;
-        }
-        due
-    }
+#[derive(Clone, Copy)]
+struct Item {
+    /// Time, class and sequence number, in this order of weight.
+    key: u128,
+    due: Due,
 }
 
 impl Queue {
     /// An empty queue at time 0.
     pub(crate) fn new() -> Queue {
-        Queue {
-            now: Time::ZERO,
-            buckets: vec![Vec::new(); BUCKETS],
-            filled: 0,
-            present: std::array::from_fn(|_| Lane::default()),
-            length: 0,
-        }
+        Queue::default()
     }
 
     /// Schedules something; for the past means for now.
     pub(crate) fn push(&mut self, at: Time, due: Due) {
-        self.length += 1;
+        self.sequence += 1;
         let at = at.max(self.now);
-        if at == self.now {
-            self.present[due.class()].items.push(due);
-        } else {
-            self.put(at, due);
-        }
-    }
-
-    fn put(&mut self, at: Time, due: Due) {
-        let bucket = self.bucket(at);
-        self.buckets[bucket].push((at, due));
-        self.filled |= 1 << bucket;
-    }
-
-    fn bucket(&self, at: Time) -> usize {
-        64 - (at.0 ^ self.now.0).leading_zeros() as usize
+        let key =
+            u128::from(at.0) << 64 | u128::from(due.class()) << 60 | u128::from(self.sequence);
+        self.heap.push(Reverse(Item { key, due }));
     }
 
     /// Takes out what is due next, and when, if it is due by `limit`.
     pub(crate) fn pop(&mut self, limit: Time) -> Option<(Time, Due)> {
-        loop {
-            for lane in &mut self.present {
-                if let Some(due) = lane.take() {
-                    self.length -= 1;
-                    return Some((self.now, due));
-                }
-            }
-            if !self.advance(limit) {
-                return None;
-            }
+        let Reverse(next) = self.heap.peek()?;
+        let at = Time((next.key >> 64) as u64);
+        if at > limit {
+            return None;
         }
-    }
-
-    /// Goes on to the next instant at which something is due, if it is not beyond the limit.
-    fn advance(&mut self, limit: Time) -> bool {
-        if self.filled == 0 {
-            return false;
-        }
-        let lowest = self.filled.trailing_zeros() as usize;
-        let next = self.buckets[lowest].iter().map(|(at, _)| *at).min().unwrap_or(Time::NEVER);
-        if next > limit {
-            return false;
-        }
-        self.now = next;
-        let mut items = std::mem::take(&mut self.buckets[lowest]);
-        self.filled &= !(1 << lowest);
-        for (at, due) in items.drain(..) {
-            if at == self.now {
-                self.present[due.class()].items.push(due);
-            } else {
-                self.put(at, due);
-            }
-        }
-        self.buckets[lowest] = items;
-        true
+        let Reverse(item) = self.heap.pop()?;
+        self.now = at;
+        Some((at, item.due))
     }
 
     /// How many things are due.
     pub(crate) fn len(&self) -> usize {
-        self.length
+        self.heap.len()
+    }
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Item {}
+
+impl PartialOrd for Item {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Item {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
     }
 }
 
@@ -159,7 +115,7 @@ mod tests {
         let mut stream = Stream::named(7, "queue");
         for _ in 0..200 {
             let mut queue = Queue::new();
-            let mut model: Vec<(Time, usize, u32, Due)> = Vec::new();
+            let mut model: Vec<(Time, u8, u32, Due)> = Vec::new();
             let mut now = Time::ZERO;
             for sequence in 0..400 {
                 if stream.below(3) < 2 {

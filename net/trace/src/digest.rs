@@ -1,6 +1,6 @@
 //! The digest of a run: SHA-256 over the canonical bytes of its events.
 
-use byzlab_crypto::Digest;
+use byzlab_crypto::{Digest, Hasher256};
 use byzlab_protocols::Target;
 
 use crate::{Event, What};
@@ -9,7 +9,7 @@ use crate::{Event, What};
 /// decision, timer and fault in the same order at the same time. Signature bytes are not in it.
 #[derive(Clone)]
 pub struct RunDigest {
-    chain: Digest,
+    hasher: Hasher256,
     buffer: Vec<u8>,
 }
 
@@ -18,7 +18,10 @@ const BLOCK: usize = 16 * 1024;
 
 impl Default for RunDigest {
     fn default() -> Self {
-        RunDigest { chain: Digest::ZERO, buffer: Vec::with_capacity(BLOCK + 256) }
+        RunDigest {
+            hasher: Hasher256::new("byzlab/run/1"),
+            buffer: Vec::with_capacity(BLOCK + 256),
+        }
     }
 }
 
@@ -45,16 +48,12 @@ impl RunDigest {
     /// The digest of all events so far.
     pub fn finish(mut self) -> Digest {
         self.flush();
-        self.chain
+        self.hasher.finish()
     }
 
     fn flush(&mut self) {
-        let mut bytes = Vec::with_capacity(self.buffer.len() + 32);
-        bytes.extend_from_slice(&self.chain.0);
-        bytes.append(&mut self.buffer);
-        self.chain = Digest::of("byzlab/run/1", &bytes);
-        bytes.clear();
-        self.buffer = bytes;
+        self.hasher.update(&self.buffer);
+        self.buffer.clear();
     }
 
     /// What the kind of event says beside time, party and cause.

@@ -249,7 +249,7 @@ impl Protocol for HotStuff {
                 self.watch(fx);
             }
             Timer::Fetch(hash) => {
-                        self.replica.ask_again(hash, &self.context, fx);
+                self.replica.ask_again(hash, &self.context, fx);
             }
         }
     }

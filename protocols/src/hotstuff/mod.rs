@@ -93,8 +93,8 @@ use byzlab_crypto::PartyId;
 pub use machine::{HotStuff, Record, Timer};
 pub use rules::{Basis, PUBLISHED, Rules, Signed};
 pub use wire::{
-    Entry, Message, NewView, Phase, Qc, Timeout, TimeoutCertificate, Vote, Wire, WireEntry, WireNewView, WireTimeout,
-    WireTimeoutCertificate,
+    Entry, Message, NewView, Phase, Qc, Timeout, TimeoutCertificate, Vote, Wire, WireEntry,
+    WireNewView, WireTimeout, WireTimeoutCertificate,
 };
 
 use crate::{

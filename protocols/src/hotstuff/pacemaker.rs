@@ -5,7 +5,10 @@ use byzlab_crypto::{PartyId, Verified};
 
 use super::{
     machine::{HotStuff, point},
-    wire::{Entry, Message, NewView, Qc, Timeout, TimeoutCertificate, Wire, WireNewView, WireTimeout, certify, wire_qc},
+    wire::{
+        Entry, Message, NewView, Qc, Timeout, TimeoutCertificate, Wire, WireNewView, WireTimeout,
+        certify, wire_qc,
+    },
 };
 use crate::{Effects, View};
 

@@ -212,7 +212,7 @@ impl HotStuff {
         let Vote { phase, view, hash, justify_view } = *qc.statement();
         let chain = &self.replica.chain;
         if !chain.holds_path(&hash) {
-                fx.note(13);
+            fx.note(13);
             self.replica.want(&hash, true, qc.signers().iter(), &self.context, fx);
             self.waiting_qc = Some(qc.clone());
             return;
@@ -268,7 +268,7 @@ impl HotStuff {
             Commit::Decided(_) => fx.note(11),
             Commit::Missing(_) => {
                 fx.note(13);
-                        self.replica.want(&hash, true, qc.signers().iter(), &self.context, fx);
+                self.replica.want(&hash, true, qc.signers().iter(), &self.context, fx);
             }
             Commit::Conflict => {}
         }

@@ -191,7 +191,7 @@ impl Protocol for Pbft {
             Timer::Vote(view) => self.vote(view, fx),
             Timer::Vote2(view) => self.vote2(view, true, fx),
             Timer::Fetch(hash) => {
-                        self.replica.ask_again(hash, &self.context, fx);
+                self.replica.ask_again(hash, &self.context, fx);
             }
         }
     }

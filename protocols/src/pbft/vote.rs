@@ -147,7 +147,8 @@ impl Pbft {
             return;
         }
         let tally = self.votes2.get(&view);
-        let commit = tally.and_then(|tally| tally.certificate(&self.context.committee, vote.body()));
+        let commit =
+            tally.and_then(|tally| tally.certificate(&self.context.committee, vote.body()));
         if let Some(commit) = commit {
             fx.note(11);
             self.on_commit(&commit, fx);
@@ -184,7 +185,13 @@ impl Pbft {
             Commit::Decided(_) => fx.note(13),
             Commit::Missing(_) => {
                 let signers = commit.signers();
-                self.replica.want(&commit.statement().hash, true, signers.iter(), &self.context, fx);
+                self.replica.want(
+                    &commit.statement().hash,
+                    true,
+                    signers.iter(),
+                    &self.context,
+                    fx,
+                );
             }
             Commit::Conflict => {}
         }

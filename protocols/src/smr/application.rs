@@ -1,6 +1,6 @@
 //! The replicated application: a key-value store.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use byzlab_crypto::Digest;
 
@@ -13,15 +13,19 @@ pub struct KeyValue {
 
 impl KeyValue {
     /// Executes one command.
-    pub fn apply(&mut self, payload: &[u8]) -> Vec<u8> {
-        let Ok(text) = std::str::from_utf8(payload) else { return b"error".to_vec() };
-        match text.splitn(3, ' ').collect::<Vec<_>>().as_slice() {
-            ["put", key, value] => {
-                self.values.insert((*key).to_owned(), (*value).to_owned());
-                b"ok".to_vec()
+    pub fn apply(&mut self, payload: &[u8]) -> Cow<'static, [u8]> {
+        const ERROR: Cow<'static, [u8]> = Cow::Borrowed(b"error");
+        let Ok(text) = std::str::from_utf8(payload) else { return ERROR };
+        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+        match (verb, rest.split_once(' ')) {
+            ("put", Some((key, value))) => {
+                self.values.insert(key.to_owned(), value.to_owned());
+                Cow::Borrowed(b"ok")
             }
-            ["get", key] => self.values.get(*key).cloned().unwrap_or_default().into(),
-            _ => b"error".to_vec(),
+            ("get", None) => {
+                Cow::Owned(self.values.get(rest).cloned().unwrap_or_default().into_bytes())
+            }
+            _ => ERROR,
         }
     }
 
@@ -39,10 +43,11 @@ mod tests {
     #[test]
     fn what_was_put_can_be_got() {
         let mut store = KeyValue::default();
-        assert_eq!(store.apply(b"put k some words"), b"ok");
-        assert_eq!(store.apply(b"get k"), b"some words");
-        assert_eq!(store.apply(b"get other"), b"");
-        assert_eq!(store.apply(b"\xff"), b"error");
-        assert_eq!(store.apply(b"drop k"), b"error");
+        assert_eq!(&*store.apply(b"put k some words"), b"ok");
+        assert_eq!(&*store.apply(b"get k"), b"some words");
+        assert_eq!(&*store.apply(b"get other"), b"");
+        for wrong in [&b"\xff"[..], b"drop k", b"put k", b"get a b", b""] {
+            assert_eq!(&*store.apply(wrong), b"error");
+        }
     }
 }

@@ -13,11 +13,12 @@ use super::{Block, RequestId};
 /// which a leader makes one a view) are held beside the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chain {
-    blocks: BTreeMap<Digest, Block>,
-    /// The blocks that are not decided, by height.
-    undecided: BTreeSet<(u64, Digest)>,
-    /// The hashes of the decided blocks by height, genesis first.
-    log: Vec<Digest>,
+    /// The decided blocks by height, genesis first.
+    log: Vec<Block>,
+    /// Their heights by hash.
+    heights: BTreeMap<Digest, u64>,
+    /// The blocks that are not decided: few, mostly none or one.
+    undecided: BTreeMap<(u64, Digest), Block>,
     executed: BTreeSet<RequestId>,
 }
 
@@ -36,44 +37,34 @@ impl Chain {
     /// The chain of an instance: genesis, decided.
     pub fn new(instance: Digest) -> Chain {
         let genesis = Block::genesis(instance);
-        let hash = genesis.hash();
         Chain {
-            blocks: BTreeMap::from([(hash, genesis)]),
-            undecided: BTreeSet::new(),
-            log: vec![hash],
+            heights: BTreeMap::from([(genesis.hash(), 0)]),
+            log: vec![genesis],
+            undecided: BTreeMap::new(),
             executed: BTreeSet::new(),
         }
     }
 
     /// The hash of genesis.
     pub fn genesis(&self) -> Digest {
-        self.log[0]
+        self.log[0].hash()
     }
 
     /// A block that is held.
     pub fn get(&self, hash: &Digest) -> Option<&Block> {
-        self.blocks.get(hash)
+        // Nearly always it is the end of the log or what comes right after it.
+        let last = &self.log[self.log.len() - 1];
+        if last.hash() == *hash {
+            return Some(last);
+        }
+        let undecided = self.undecided.values().find(|block| block.hash() == *hash);
+        undecided.or_else(|| self.log.get(*self.heights.get(hash)? as usize))
     }
 
     /// Holds a block from now on, unless it is too low to be decided. Says whether it is new.
     pub fn insert(&mut self, block: Block) -> bool {
         let (height, hash) = (block.height(), block.hash());
-        if height <= self.decided_height() || self.blocks.contains_key(&hash) {
-            return false;
-        }
-        self.undecided.insert((height, hash));
-        self.blocks.insert(hash, block);
-        true
-    }
-
-    /// How many blocks are held.
-    pub fn len(&self) -> usize {
-        self.blocks.len()
-    }
-
-    /// Whether nothing is held; never, since genesis is.
-    pub fn is_empty(&self) -> bool {
-        self.blocks.is_empty()
+        height > self.decided_height() && self.undecided.insert((height, hash), block).is_none()
     }
 
     /// The height of the log's end.
@@ -83,12 +74,12 @@ impl Chain {
 
     /// The hash of the log's end.
     pub fn decided(&self) -> Digest {
-        self.log[self.log.len() - 1]
+        self.log[self.log.len() - 1].hash()
     }
 
     /// The decided block of a height.
     pub fn decided_at(&self, height: u64) -> Option<&Block> {
-        self.get(self.log.get(usize::try_from(height).ok()?)?)
+        self.log.get(usize::try_from(height).ok()?)
     }
 
     /// The first block that is missing on the way from `tip` down to the log; nothing if the
@@ -180,8 +171,9 @@ impl Chain {
             return (Commit::Conflict, Vec::new());
         }
         for block in &path {
-            self.log.push(block.hash());
+            self.heights.insert(block.hash(), block.height());
             self.undecided.remove(&(block.height(), block.hash()));
+            self.log.push(block.clone());
             self.executed.extend(block.requests().iter().copied());
         }
         let forgotten = self.prune();
@@ -192,11 +184,7 @@ impl Chain {
     fn prune(&mut self) -> Vec<Digest> {
         let above = self.undecided.split_off(&(self.decided_height() + 1, Digest::ZERO));
         let lost = std::mem::replace(&mut self.undecided, above);
-        let lost: Vec<_> = lost.into_iter().map(|(_, hash)| hash).collect();
-        for hash in &lost {
-            self.blocks.remove(hash);
-        }
-        lost
+        lost.into_keys().map(|(_, hash)| hash).collect()
     }
 }
 

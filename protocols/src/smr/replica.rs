@@ -265,7 +265,7 @@ impl Replica {
 
     fn execute<P: Ordered>(&mut self, block: &Block, fx: &mut Effects<P>) {
         for (id, command) in block.requests().iter().zip(block.commands()) {
-            let result = self.application.apply(&command.body.payload).into();
+            let result = self.application.apply(&command.body.payload);
             fx.push(Effect::Reply(Reply { request: *id, slot: block.height(), result }));
         }
         self.pool.executed(block);
