@@ -139,8 +139,12 @@ impl<'de> Deserialize<'de> for Digest {
 
 /// Decodes exactly `2 * N` lower or upper case hexadecimal digits.
 pub(crate) fn decode_hex<const N: usize>(text: &str) -> Result<[u8; N], String> {
-    if text.len() != 2 * N || !text.is_ascii() {
+    if text.len() != 2 * N {
         return Err(format!("expected {} hexadecimal digits, got {}", 2 * N, text.len()));
+    }
+    // The parser of numbers would take a sign as well: `+f` for `0f`.
+    if let Some(wrong) = text.chars().find(|digit| !digit.is_ascii_hexdigit()) {
+        return Err(format!("`{wrong}` is not hexadecimal"));
     }
     let mut bytes = [0; N];
     for (index, byte) in bytes.iter_mut().enumerate() {
@@ -173,5 +177,9 @@ mod tests {
         let text = serde_json::to_string(&digest).unwrap();
         assert_eq!(serde_json::from_str::<Digest>(&text).unwrap(), digest);
         assert!(serde_json::from_str::<Digest>("\"zz\"").is_err());
+        for wrong in ["+1", "-1", " 1", "0x", "\u{e9}", "zz"] {
+            let text = format!("\"{wrong}{}\"", "0".repeat(64 - wrong.len()));
+            assert!(serde_json::from_str::<Digest>(&text).is_err(), "{text}");
+        }
     }
 }
