@@ -32,7 +32,7 @@ impl Attested {
         Attested {
             domain: T::DOMAIN.to_owned(),
             bytes: borsh::to_vec(statement.body()).expect("writing to a vector cannot fail"),
-            text: format!("{:?}", statement.body()),
+            text: render(statement.body()),
             signature: statement.signed().signature,
         }
     }
@@ -41,6 +41,11 @@ impl Attested {
     fn decode<T: Statement>(&self) -> Option<T> {
         (self.domain == T::DOMAIN).then(|| borsh::from_slice(&self.bytes).ok()).flatten()
     }
+}
+
+/// A statement for people. No signature covers it: whoever checks evidence compares it.
+fn render<T: Statement>(statement: &T) -> String {
+    format!("{statement:?}")
 }
 
 /// A proof that one party is faulty. Made by [`Evidence::pair`] of verified statements; one that
@@ -130,6 +135,9 @@ impl<A: Contradicts<B>, B: Statement> Pair<A, B> {
         };
         let decoded = first.decode::<A>().zip(second.decode::<B>());
         let (a, b) = decoded.ok_or(Reject::Undecodable)?;
+        if (&first.text, &second.text) != (&render(&a), &render(&b)) {
+            return Err(Reject::Malformed("the text is not what the statements say"));
+        }
         let instance: Digest = ring.instance();
         ring.check_digest(evidence.culprit, &a.digest(&instance), &first.signature)?;
         ring.check_digest(evidence.culprit, &b.digest(&instance), &second.signature)?;
