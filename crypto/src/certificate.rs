@@ -99,16 +99,16 @@ impl<T: Statement> Certificate<T> {
         Ok(Certificate { claim: claim.clone() })
     }
 
-    /// A certificate of signatures that a tally took from verified votes of distinct signers.
+    /// A certificate of the votes of a tally. They were verified, but perhaps for another
+    /// committee: a vote does not say for which.
     pub(crate) fn of_votes(
         committee: &Committee,
         statement: T,
         mut signatures: Vec<(PartyId, Signature)>,
-    ) -> Self {
+    ) -> Option<Self> {
         signatures.sort_unstable_by_key(|(by, _)| *by);
         let claim = Claim::new(statement, signatures);
-        committee.ring().certified().learn(claim.body.clone());
-        Certificate { claim }
+        Certificate::check(committee, &claim).ok()
     }
 
     /// What is certified.

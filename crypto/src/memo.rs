@@ -44,8 +44,8 @@ impl Memo {
     }
 }
 
-/// A fixed table of certificates that were checked or made of checked votes, by their place in
-/// memory. An entry keeps its certificate alive, so that nothing else can come to lie there.
+/// A fixed table of certificates that were checked, by their place in memory. An entry keeps its
+/// certificate alive, so that nothing else can come to lie there.
 #[derive(Debug)]
 pub(crate) struct Certified {
     entries: Mutex<Box<[Option<Known>]>>,

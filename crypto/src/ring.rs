@@ -180,7 +180,7 @@ impl KeyRing {
         Ok(Verified::new(signed.clone()))
     }
 
-    /// The certificates that were checked or made of checked votes.
+    /// The certificates that were checked.
     pub(crate) fn certified(&self) -> &Certified {
         &self.certified
     }

@@ -106,6 +106,7 @@ impl<T: Statement> Group<T> {
     fn certificate(&self, committee: &Committee) -> Option<Certificate<T>> {
         (self.votes.len() >= committee.quorum())
             .then(|| Certificate::of_votes(committee, self.statement.clone(), self.votes.clone()))
+            .flatten()
     }
 
     fn vote(&self, by: PartyId) -> Option<Verified<T>> {
