@@ -91,6 +91,12 @@ impl<T: Statement + Contradicts<T>> Tally<T> {
         self.groups.iter().find_map(|group| group.certificate(committee))
     }
 
+    /// Who voted for a statement.
+    pub fn voters(&self, statement: &T) -> PartySet {
+        let group = self.groups.iter().find(|group| group.statement == *statement);
+        group.map(|group| group.voters).unwrap_or_default()
+    }
+
     /// The vote of a party, if it is here; of two, the first.
     pub fn vote(&self, by: PartyId) -> Option<Verified<T>> {
         self.groups.iter().find_map(|group| group.vote(by))

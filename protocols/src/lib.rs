@@ -27,7 +27,8 @@ pub use effects::{Decision, Effect, Effects, Reply, Shown, Target};
 pub use field::{Default as FieldDefault, Field, FieldKind, Value, Values};
 pub use packet::{Body, MAX_PACKET_BYTES, Packet, Tag, decode};
 pub use protocol::{
-    About, BeforeGst, Data, GoodCase, Kind, Model, Protocol, Role, Situation, Task, value_digest,
+    About, BeforeGst, Data, Goal, GoodCase, Kind, Model, Protocol, Role, Situation, Task,
+    value_digest,
 };
 pub use random::{Probability, Stream};
 pub use smr::{Block, Command, Request, RequestId};

@@ -46,6 +46,7 @@ pub struct Packet<P: Protocol> {
     body: Body<P>,
     tag: Tag,
     bytes: u32,
+    copy: Option<u8>,
     verdict: OnceLock<Result<P::Message, Reject>>,
 }
 
@@ -55,7 +56,7 @@ impl<P: Protocol> Packet<P> {
         let length = borsh::object_length(&wire).expect("a message has a length");
         let bytes = u32::try_from(length).unwrap_or(u32::MAX);
         let tag = P::tag(&wire);
-        Arc::new(Packet { body: Body::Typed(wire), tag, bytes, verdict: OnceLock::new() })
+        Packet::of(Body::Typed(wire), tag, bytes)
     }
 
     /// A packet of bytes that nobody vouches for.
@@ -71,7 +72,23 @@ impl<P: Protocol> Packet<P> {
             },
         };
         let bytes = u32::try_from(raw.len()).unwrap_or(u32::MAX);
-        Arc::new(Packet { body: Body::Raw(raw), tag, bytes, verdict: OnceLock::new() })
+        Packet::of(Body::Raw(raw), tag, bytes)
+    }
+
+    fn of(body: Body<P>, tag: Tag, bytes: u32) -> Arc<Packet<P>> {
+        Arc::new(Packet { body, tag, bytes, copy: None, verdict: OnceLock::new() })
+    }
+
+    /// Which of two copies of a corrupted machine sent it: a mark for its accomplices.
+    pub(crate) fn copy(&self) -> Option<u8> {
+        self.copy
+    }
+
+    /// Marks a packet that nobody else has yet.
+    pub(crate) fn mark(self: &mut Arc<Self>, copy: u8) {
+        if let Some(packet) = Arc::get_mut(self) {
+            packet.copy = Some(copy);
+        }
     }
 
     /// What is inside.

@@ -112,8 +112,30 @@ pub struct Situation {
     pub submitted: Time,
     /// When the last crashed party that is still expected to decide came back; 0 without one.
     pub restarted: Time,
-    /// How many decisions are waited for.
-    pub decisions: u64,
+    /// What is waited for.
+    pub goal: Goal,
+    /// How many requests are made.
+    pub requests: u64,
+    /// How many honest parties every request reaches, at least.
+    pub reached: usize,
+}
+
+/// What a run is to bring about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Goal {
+    /// So many decisions.
+    Decisions(u64),
+    /// So many requests executed; each may need a decision of its own.
+    Requests(u64),
+}
+
+impl Goal {
+    /// How many decisions it may take.
+    pub fn decisions(self) -> u64 {
+        match self {
+            Goal::Decisions(count) | Goal::Requests(count) => count,
+        }
+    }
 }
 
 /// What is known of a protocol without running it.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Whether a run was as its file expects.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Outcome {
     /// As expected, an expected violation included.
     AsExpected,
@@ -189,7 +189,7 @@ impl Verdict {
         match expected {
             Some(expected) if expected == found.finding => {}
             Some(expected) if found.finding == Finding::Undecided => {
-                self.outcome = self.outcome.max(Outcome::Inconclusive);
+                self.doubt();
                 self.reasons.push(format!(
                     "{} is undecided, expected: {}",
                     property.name(),
@@ -206,13 +206,20 @@ impl Verdict {
                 self.fail(reason);
             }
             None if self.label == "out-of-model" && scenario.expect.properties.is_empty() => {
-                self.outcome = self.outcome.max(Outcome::Inconclusive);
+                self.doubt();
             }
             None => {}
         }
         let finding = found.finding;
         self.violations.extend(found.violation);
         self.properties.push(PropertyVerdict { property, finding, expected, detail: found.detail });
+    }
+
+    /// What is expected cannot be told.
+    fn doubt(&mut self) {
+        if self.outcome == Outcome::AsExpected {
+            self.outcome = Outcome::Inconclusive;
+        }
     }
 
     /// Not as expected outweighs inconclusive.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, PartySet, Signer};
 use byzlab_protocols::{
-    Attack, Command, Context, Protocol, Request, RequestId, Span, Task, Time, View,
+    Attack, Command, Context, Goal, Protocol, Request, RequestId, Span, Task, Time, View,
     byzantine::{Behaviour, Build, Honest, Scripted},
     value_digest,
 };
@@ -195,25 +195,24 @@ fn plan<P: Attack>(
     asked: &Asked,
 ) -> Plan {
     let about = scenario.protocol.about;
-    let decisions = scenario.stop_decisions;
-    // Where a run ends when all requests are executed, each may need a decision of its own.
-    let goal = decisions.unwrap_or_else(|| scenario.demanded());
+    let counts_requests = about.task == Task::Order && scenario.stop_decisions.is_none();
+    let goal = match counts_requests {
+        true => Goal::Requests(scenario.demanded()),
+        false => Goal::Decisions(scenario.stop_decisions.unwrap_or_else(|| scenario.demanded())),
+    };
     let retry = match &scenario.workload.to {
         Reach::Some(_, Some(retry)) => *retry,
         Reach::All | Reach::Some(_, None) => Span::ZERO,
     };
     let last = asked.requests.values().max().copied().unwrap_or_default().after(retry);
     let deadline = theorem::deadline::<P>(scenario, context, params, goal, last);
-    let everybody_is_asked = !matches!(&scenario.workload.to, Reach::Some(parties, None) if parties.len() <= scenario.faulty());
-    let deadline = deadline.filter(|_| everybody_is_asked);
     let patience = deadline
-        .map_or(Time::ZERO.after(context.delta * (1000 + 100 * goal)), |deadline| {
+        .map_or(Time::ZERO.after(context.delta * (1000 + 100 * goal.decisions())), |deadline| {
             Time(deadline.0.saturating_mul(2)).after(context.delta)
         });
-    let counts_requests = about.task == Task::Order && decisions.is_none();
     let stop = Stop {
-        decisions: if counts_requests { None } else { Some(goal) },
-        requests: counts_requests.then(|| scenario.demanded()),
+        decisions: (!counts_requests).then_some(goal.decisions()),
+        requests: counts_requests.then_some(goal.decisions()),
         time: scenario.stop_time.unwrap_or(patience),
     };
     let mut guilty = scenario.traitors();

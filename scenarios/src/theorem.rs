@@ -1,8 +1,9 @@
 //! Which theorem covers a scenario, what it promises, and what puts a scenario beyond it.
 
-use byzlab_protocols::{Context, Model, Protocol, Situation, Time};
+use byzlab_crypto::PartySet;
+use byzlab_protocols::{Context, Goal, Model, Protocol, Situation, Time};
 
-use crate::{Finding, Property, Scenario};
+use crate::{Finding, Property, Reach, Scenario};
 
 /// Why the theorem does not apply; empty if it does.
 pub fn beyond(scenario: &Scenario) -> Vec<String> {
@@ -54,7 +55,7 @@ pub(crate) fn deadline<P: Protocol>(
     scenario: &Scenario,
     context: &Context,
     params: &P::Params,
-    decisions: u64,
+    goal: Goal,
     submitted: Time,
 ) -> Option<Time> {
     if scenario.network.model == Model::Asynchrony {
@@ -69,7 +70,21 @@ pub(crate) fn deadline<P: Protocol>(
         before_gst: scenario.network.before_gst,
         submitted,
         restarted: restarts.max().unwrap_or_default(),
-        decisions,
+        goal,
+        requests: scenario.demanded(),
+        reached: reached(scenario),
     };
     P::deadline(context, params, &situation)
+}
+
+/// How many honest parties every request reaches sooner or later.
+fn reached(scenario: &Scenario) -> usize {
+    let judged = scenario.judged();
+    match &scenario.workload.to {
+        Reach::All | Reach::Some(_, Some(_)) => judged.len(),
+        Reach::Some(parties, None) => {
+            let reached: PartySet = parties.iter().copied().collect();
+            reached.iter().filter(|party| judged.contains(*party)).count()
+        }
+    }
 }

@@ -4,13 +4,13 @@ use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc};
 
 use byzlab_crypto::{PartyId, PartySet};
 use byzlab_protocols::{
-    Context, Effect, Effects, Input, Packet, Protocol, Request, Stream, Target, Time, View,
-    effects::Shown, step,
+    Context, Effect, Effects, Input, Packet, Protocol, Stream, Target, Time, View, effects::Shown,
+    step,
 };
 use byzlab_trace::{Change, Detail, EventId, Observer, Recorder, What, Why};
 
 use crate::{
-    Adversary, DiskAfter, Environment, MessageRule, Moves, Network, Setup, Sight, Stop,
+    Adversary, Arrival, DiskAfter, Environment, MessageRule, Moves, Network, Setup, Sight, Stop,
     queue::{Due, Queue},
     seat::{Armed, Seat, Sitting, half},
 };
@@ -63,7 +63,7 @@ pub struct World<P: Protocol> {
     rules: Vec<MessageRule>,
     /// How often each rule fitted, by sender and receiver.
     occurrences: Vec<std::collections::BTreeMap<(PartyId, PartyId), u32>>,
-    requests: Vec<(PartyId, Request)>,
+    requests: Vec<Arrival>,
     seats: Vec<Seat<P>>,
     corrupted: PartySet,
     budget: usize,
@@ -145,8 +145,8 @@ impl<P: Protocol> World<P> {
         world.schedule();
         for arrival in setup.requests {
             let index = world.requests.len() as u32;
-            world.requests.push((arrival.party, arrival.request));
             world.queue.push(arrival.at, Due::Input(index));
+            world.requests.push(arrival);
         }
         world
     }
@@ -212,7 +212,7 @@ impl<P: Protocol> World<P> {
             Due::Arrival { flight, to } => self.arrive(flight, to),
             Due::Timer { party, generation } => self.fire(party, generation),
             Due::Input(index) => {
-                let (party, request) = self.requests[index as usize].clone();
+                let Arrival { party, request, .. } = self.requests[index as usize].clone();
                 let id = byzlab_protocols::RequestId::of(&request);
                 self.recorder.trigger(party, What::Submitted(id));
                 self.give(party, &Input::Command(request));
@@ -431,6 +431,12 @@ impl<P: Protocol> World<P> {
         seat.sitting = Sitting::Honest(Box::new(P::new(&self.context, signer, &self.params)));
         self.recorder.trigger(crash.party, What::Recovered);
         self.give(crash.party, &Input::Start(stored));
+        // Clients ask again: what they ask for is a reliable input.
+        for (index, arrival) in self.requests.iter().enumerate() {
+            if arrival.party == crash.party && arrival.at <= self.now {
+                self.queue.push(self.now, Due::Input(index as u32));
+            }
+        }
     }
 
     /// Corrupts a party, if the budget allows it.

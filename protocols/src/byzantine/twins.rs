@@ -6,7 +6,7 @@ use super::{Behaviour, Env, Honest};
 use crate::{Attack, Effect, Effects, Input, Target};
 
 /// Two copies of the honest machine. Each hears and speaks to its side only, and has its own
-/// timers; other corrupted parties are on both sides.
+/// timers; other corrupted parties are on both sides, and twins among them pair up copy by copy.
 #[derive(Clone, Debug)]
 pub(crate) struct Twins<P: Attack> {
     pub(crate) copies: [Honest<P>; 2],
@@ -18,9 +18,10 @@ impl<P: Attack> Twins<P> {
     fn concerns(&self, copy: usize, env: &Env<'_, P>, input: &Input<P>) -> bool {
         match input {
             Input::Packet { from, .. } if *from == env.party => false,
-            Input::Packet { from, .. } => {
-                self.sides[copy].contains(*from) || env.material.corrupted.contains(*from)
+            Input::Packet { from, packet } if env.material.corrupted.contains(*from) => {
+                packet.copy().is_none_or(|of| usize::from(of) == copy)
             }
+            Input::Packet { from, .. } => self.sides[copy].contains(*from),
             Input::Timer { copy: of, .. } => usize::from(*of) == copy,
             Input::Start(_) | Input::Command(_) | Input::Wake(_) => true,
         }
@@ -35,7 +36,8 @@ impl<P: Attack> Twins<P> {
             let mut to_itself = Vec::new();
             for effect in own.drain() {
                 match effect {
-                    Effect::Send { to, packet, hold } => {
+                    Effect::Send { to, mut packet, hold } => {
+                        packet.mark(copy as u8);
                         for receiver in env.receivers(to) {
                             let packet = packet.clone();
                             if receiver == env.party {

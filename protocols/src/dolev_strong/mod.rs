@@ -155,5 +155,5 @@ impl Params {
 
 /// Broadcast k is decided at the end of its last round, neither earlier nor later.
 fn deadline(context: &Context, params: &Params, situation: &Situation) -> Time {
-    Time::ZERO.after(context.delta * (params.rounds(context) * situation.decisions))
+    Time::ZERO.after(context.delta * (params.rounds(context) * situation.goal.decisions()))
 }

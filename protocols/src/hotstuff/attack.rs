@@ -66,8 +66,8 @@ impl Attack for HotStuff {
     }
 
     fn forget(&mut self) -> bool {
-        let Record { view, committed, .. } = self.record.clone();
-        let forgotten = Record { view, committed, ..Record::default() };
+        let Record { view, commits, .. } = self.record.clone();
+        let forgotten = Record { view, commits, ..Record::default() };
         let changed = forgotten != self.record;
         self.record = forgotten;
         changed

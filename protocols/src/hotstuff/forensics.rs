@@ -49,9 +49,13 @@ struct Casebook<'a> {
 impl Casebook<'_> {
     fn enter(&mut self, message: &Message) {
         match message {
-            Message::NewView { high, entry, .. } | Message::Timeout { high, entry, .. } => {
+            Message::NewView { high, entry, .. } => {
                 self.certificate(high.as_ref());
                 self.entry(entry.as_deref());
+            }
+            Message::Timeout(message) => {
+                self.certificate(message.high.as_ref());
+                self.entry(message.entry.as_ref());
             }
             Message::Prepare(block, high) => {
                 self.block(block);
@@ -60,7 +64,7 @@ impl Casebook<'_> {
             Message::Vote(vote) => self.vote(vote),
             Message::Certificate(qc) => self.certificate(Some(qc)),
             Message::TimeoutCertificate(certificate) => self.timeouts(certificate),
-            Message::Help { high, entry, commit } => {
+            Message::Help { high, entry, commit, .. } => {
                 self.certificate(high.as_ref());
                 self.entry(entry.as_deref());
                 self.certificate(commit.as_ref());

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use byzlab_crypto::{Digest, PartyId, Reject, Signer, Tally, Verified};
+use byzlab_crypto::{Digest, PartyId, PartySet, Reject, Signer, Tally, Verified};
 
 use super::{
     ABOUT, Params,
@@ -13,7 +13,7 @@ use crate::{
     About, Context, Effects, Field, Packet, Protocol, Request, Situation, Span, Stored, Tag, Time,
     Values, View,
     effects::Shown,
-    smr::{Block, Ordered, Replica, Sync},
+    smr::{Block, Commits, Ordered, Replica, Sync},
 };
 
 /// The timers of a party.
@@ -21,6 +21,8 @@ use crate::{
 pub enum Timer {
     /// The view takes too long.
     View,
+    /// Leader: the others should be in the view by now.
+    Relay(View),
     /// A body did not come.
     Fetch(Digest),
 }
@@ -30,6 +32,8 @@ pub enum Timer {
 pub struct Record {
     /// The view.
     pub view: View,
+    /// What brought the party into it; none for the first one and after an amplification.
+    pub entry: Option<Entry>,
     /// The last vote of each phase: its view and block.
     pub voted: [Option<(View, Digest)>; 3],
     /// The highest view that was given up.
@@ -40,8 +44,10 @@ pub struct Record {
     pub high: Option<Qc>,
     /// The lock: the highest pre-commit certificate that was voted on; none for genesis.
     pub locked: Option<Qc>,
-    /// The highest commit certificate.
-    pub committed: Option<Qc>,
+    /// What is decided, and the commit certificate that waits for bodies.
+    pub commits: Commits<Vote>,
+    /// How often the party was restarted.
+    pub restarts: u64,
 }
 
 /// A party of HotStuff.
@@ -57,13 +63,13 @@ pub struct HotStuff {
     /// Whether the party takes part: not if its disk was empty in an instance that had started.
     pub(super) active: bool,
     pub(super) view: View,
-    /// What brought the party into the view; none for the first view and after an amplification.
-    pub(super) entry: Option<Entry>,
     /// Leader: the new-views received, the highest of each party.
     pub(super) new_views: BTreeMap<PartyId, Verified<NewView>>,
     /// Leader: the votes of the view, by phase.
     pub(super) tallies: [Tally<Vote>; 3],
-    /// The proposal of the view, while bodies below it are missing.
+    /// The first proposal of the view that is justified: there is no second.
+    pub(super) proposal: Option<Digest>,
+    /// The same, while bodies below it are missing.
     pub(super) waiting: Option<Block>,
     /// The certificate of the view that waits for bodies.
     pub(super) waiting_qc: Option<Qc>,
@@ -73,6 +79,8 @@ pub struct HotStuff {
     pub(super) timeouts: BTreeMap<PartyId, (Verified<Timeout>, Option<Qc>)>,
     /// The view for which this party multicast a timeout since it came up.
     pub(super) gave_up: View,
+    /// After a restart: who told what was missed, until it is a quorum.
+    pub(super) asking: Option<PartySet>,
     /// When each party was last helped.
     pub(super) helped: BTreeMap<PartyId, Time>,
     /// Whether the view timer is armed.
@@ -102,16 +110,15 @@ impl HotStuff {
 
     /// The view of the highest commit certificate.
     pub(super) fn committed(&self) -> View {
-        self.record.committed.as_ref().map_or(View::GENESIS, |qc| qc.statement().view)
+        self.record.commits.highest().map_or(View::GENESIS, |qc| qc.statement().view)
     }
 
-    /// Whether something waits to be decided: a request, a certified block, or a view that was
-    /// given up. Else the party is quiet.
+    /// Whether something waits to be decided, a request or a certified block, or to be learnt
+    /// after a restart. Else the party is quiet.
     pub(super) fn busy(&self) -> bool {
-        let high = self.record.high.as_ref().map_or(View::GENESIS, |qc| qc.statement().view);
         // A certified block of a view after the last decision is an ancestor of the next one, or
         // gives way to it.
-        high > self.committed() || !self.replica.pool.is_empty() || self.gave_up == self.view
+        self.high().0 > self.committed() || !self.replica.pool.is_empty() || self.asking.is_some()
     }
 
     /// Arms the view timer if something waits, else disarms it.
@@ -172,14 +179,15 @@ impl Protocol for HotStuff {
             record: Record::default(),
             active: true,
             view: View::GENESIS,
-            entry: None,
             new_views: BTreeMap::new(),
             tallies: Default::default(),
+            proposal: None,
             waiting: None,
             waiting_qc: None,
             early: Vec::new(),
             timeouts: BTreeMap::new(),
             gave_up: View::GENESIS,
+            asking: None,
             helped: BTreeMap::new(),
             armed: false,
         }
@@ -206,8 +214,8 @@ impl Protocol for HotStuff {
     }
 
     fn command(&mut self, request: &Request, fx: &mut Effects<Self>) {
-        if self.active && self.replica.submit(request, fx) {
-            self.propose(fx);
+        if self.active {
+            self.submit(request, fx);
             self.watch(fx);
         }
     }
@@ -223,16 +231,12 @@ impl Protocol for HotStuff {
             Message::Prepare(block, high) => self.on_prepare(block, high.as_ref(), message, fx),
             Message::Vote(vote) => self.on_vote(vote, fx),
             Message::Certificate(qc) => self.on_certificate(qc, message, fx),
-            Message::Timeout { timeout, high, entry, committed } => {
-                if *committed < self.committed() {
-                    self.help(from, fx);
-                }
-                self.on_timeout(timeout, high.as_ref(), entry.as_deref(), fx);
-            }
+            Message::Timeout(message) => self.on_timeout(from, message, fx),
             Message::TimeoutCertificate(certificate) => {
                 self.on_timeout_certificate(certificate, fx);
             }
-            Message::Help { high, entry, commit } => {
+            Message::Help { answers, high, entry, commit } => {
+                self.on_answer(from, *answers);
                 self.on_help(high.as_ref(), entry.as_deref(), commit.as_ref(), fx);
             }
             Message::Fetch { hash, above } => self.replica.answer(from, hash, *above, fx),
@@ -248,6 +252,7 @@ impl Protocol for HotStuff {
                 self.give_up(fx);
                 self.watch(fx);
             }
+            Timer::Relay(view) => self.relay(view, fx),
             Timer::Fetch(hash) => {
                 self.replica.ask_again(hash, &self.context, fx);
             }
@@ -280,14 +285,17 @@ impl Protocol for HotStuff {
 
 impl HotStuff {
     /// Takes back what the disk holds. The recovered view counts as given up, whatever was voted
-    /// in it, and the others are asked for what was missed.
+    /// in it, and the others are asked for what was missed, again and again.
     fn recover(&mut self, stored: &Stored<Record>, fx: &mut Effects<Self>) {
         self.record = (*stored.record).clone();
         self.replica.recover(&stored.blocks);
         self.view = self.record.view.max(View(1));
-        self.record.timed_out = self.record.timed_out.max(self.view);
+        self.record.restarts += 1;
+        self.asking = Some([self.me.party()].into_iter().collect());
+        self.on_answer(self.me.party(), self.record.restarts);
         fx.enter(self.view);
-        self.decide_committed(fx);
+        let Commits { decided, pending } = std::mem::take(&mut self.record.commits);
+        decided.iter().chain(&pending).for_each(|qc| self.on_commit(qc, fx));
         self.send_timeout(fx);
         self.watch(fx);
     }

@@ -98,8 +98,8 @@ pub use wire::{
 };
 
 use crate::{
-    About, BeforeGst, Context, Field, FieldDefault, FieldKind, GoodCase, Leaders, Model, Situation,
-    Task, Time, Values, broken, smr::MAX_BATCH,
+    About, BeforeGst, Context, Field, FieldDefault, FieldKind, Goal, GoodCase, Leaders, Model,
+    Situation, Task, Time, Values, broken, smr::MAX_BATCH,
 };
 
 const ABOUT: About = About {
@@ -193,13 +193,25 @@ impl Params {
 }
 
 /// After GST all honest parties are in one view within two timeouts; from then on a view ends
-/// within T and 4Δ, by a decision if its leader is honest and holds what it needs.
+/// within T and 4Δ, by a decision if its leader is honest and holds what it needs. A request that
+/// few parties know takes two more views, for their timeouts to spread it; and without requests
+/// nothing is decided.
 fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option<Time> {
     if params.patience < LEAST_PATIENCE {
         return None;
     }
     let (n, f) = (context.committee.n() as u64, context.committee.f() as u64);
-    let k = situation.decisions;
+    let k = situation.goal.decisions();
+    if let Goal::Decisions(wanted) = situation.goal
+        && wanted > situation.requests.div_ceil(params.batch as u64)
+    {
+        return None;
+    }
+    let spreading = match situation.reached as u64 {
+        0 => return None,
+        reached if reached < n - f => 2 * k,
+        _ => 0,
+    };
     let scripted = match &context.leaders {
         Leaders::RoundRobin(_) => 0,
         Leaders::Scripted(list, _) => list.len() as u64,
@@ -212,7 +224,7 @@ fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option
         BeforeGst::Unbounded | BeforeGst::Lossy => f + 1,
     };
     let faulty_views = f * (k.div_ceil(n - f) + 1);
-    let views = k + faulty_views + laggards + scripted;
+    let views = k + faulty_views + spreading + laggards + scripted;
     let from = situation.gst.max(situation.submitted).max(situation.restarted);
     let settling = context.delta * (2 * params.patience);
     Some(from.after(settling).after(context.delta * ((params.patience + 4) * views)))

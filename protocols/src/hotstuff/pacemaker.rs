@@ -1,13 +1,13 @@
 //! The pacemaker (corrections A4): how parties come into the same view, and stay there long
 //! enough.
 
-use byzlab_crypto::{PartyId, Verified};
+use byzlab_crypto::PartyId;
 
 use super::{
-    machine::{HotStuff, point},
+    machine::{HotStuff, Timer, point},
     wire::{
-        Entry, Message, NewView, Qc, Timeout, TimeoutCertificate, Wire, WireNewView, WireTimeout,
-        certify, wire_qc,
+        CheckedTimeout, Entry, Message, NewView, Qc, Timeout, TimeoutCertificate, Wire,
+        WireNewView, WireTimeout, certify, wire_qc,
     },
 };
 use crate::{Effects, View};
@@ -26,8 +26,9 @@ impl HotStuff {
             return;
         }
         self.view = view;
-        self.entry = entry;
+        self.record.entry = entry;
         self.tallies = Default::default();
+        self.proposal = None;
         self.waiting = None;
         self.waiting_qc = None;
         self.new_views.retain(|_, new_view| new_view.body().view >= view);
@@ -35,24 +36,28 @@ impl HotStuff {
         self.armed = false;
         fx.enter(view);
         fx.note(1);
-        match &self.entry {
+        match &self.record.entry {
             Some(Entry::TimedOut(certificate)) => {
                 fx.broadcast(Wire::TimeoutCertificate(certificate.wire()));
             }
-            Some(Entry::Decided(qc)) if passed_on && self.leads() => {
-                fx.broadcast(Wire::Certificate(qc.claim().clone()));
+            Some(Entry::Decided(qc)) if self.leads() => {
+                if passed_on {
+                    fx.broadcast(Wire::Certificate(qc.claim().clone()));
+                } else {
+                    fx.set_timer(Timer::Relay(view), fx.now().after(self.context.delta * 2));
+                }
             }
             Some(Entry::Decided(_)) | None => {}
         }
         let high_view = self.high().0;
         let new_view = self.me.sign(NewView { view, high_view }).into_signed();
         let high = wire_qc(self.record.high.as_ref());
-        let entry = self.entry.as_ref().map(Entry::wire);
+        let entry = self.record.entry.as_ref().map(Entry::wire);
         let message = WireNewView { new_view, high, entry };
         fx.send(self.context.leader(view), Wire::NewView(message.into()));
 
         // The clock of the new view starts now, whatever was left of the old one's.
-        fx.cancel_timer(super::Timer::View);
+        fx.cancel_timer(Timer::View);
         self.watch(fx);
         self.want_high(fx);
         for message in std::mem::take(&mut self.early) {
@@ -70,9 +75,18 @@ impl HotStuff {
     /// and again while it is still there.
     pub(super) fn give_up(&mut self, fx: &mut Effects<Self>) {
         fx.note(14);
-        self.record.timed_out = self.record.timed_out.max(self.view);
         self.send_timeout(fx);
         self.gave_up = self.view;
+    }
+
+    /// Line 1: the leader of the view before may have shown its decision to this leader alone.
+    pub(super) fn relay(&mut self, view: View, fx: &mut Effects<Self>) {
+        if let Some(Entry::Decided(qc)) = &self.record.entry
+            && view == self.view
+            && self.present().count() < self.context.committee.quorum()
+        {
+            fx.broadcast(Wire::Certificate(qc.claim().clone()));
+        }
     }
 
     /// Says that the present view is given up: durable before it leaves.
@@ -82,31 +96,42 @@ impl HotStuff {
         let high_view = self.high().0;
         let timeout = self.me.sign(Timeout { view: self.view, high_view }).into_signed();
         let high = wire_qc(self.record.high.as_ref());
-        let entry = self.entry.as_ref().map(Entry::wire);
-        let committed = self.committed();
-        let message = WireTimeout { timeout, high, entry, committed };
+        let request = self.replica.pool.oldest();
+        let message = WireTimeout {
+            timeout,
+            high,
+            entry: self.record.entry.as_ref().map(Entry::wire),
+            committed: self.committed(),
+            asks: self.asking.as_ref().map_or(0, |_| self.record.restarts),
+            request: request.map(|request| request.signed().clone()),
+        };
         fx.broadcast(Wire::Timeout(message.into()));
     }
 
     /// A party says that it gave up a view.
     pub(super) fn on_timeout(
         &mut self,
-        timeout: &Verified<Timeout>,
-        high: Option<&Qc>,
-        entry: Option<&Entry>,
+        from: PartyId,
+        message: &CheckedTimeout,
         fx: &mut Effects<Self>,
     ) {
-        self.adopt(high, fx);
-        let by = timeout.by();
+        let CheckedTimeout { timeout, high, entry, committed, asks, request } = message;
         let view = timeout.body().view;
-        if let Some(entry) = entry.filter(|entry| entry.opens() > self.view) {
+        self.adopt(high.as_ref(), fx);
+        if let Some(entry) = entry.as_ref().filter(|entry| entry.opens() > self.view) {
             self.enter(entry.opens(), Some(entry.clone()), true, fx);
         }
-        if view < self.view {
-            return self.help(by, fx);
+        if let Some(request) = request {
+            self.submit(request, fx);
         }
-        let latest = (timeout.clone(), high.cloned());
-        let slot = self.timeouts.entry(by).or_insert_with(|| latest.clone());
+        if view < self.view || *committed < self.committed() || *asks > 0 {
+            self.help(from, *asks, fx);
+        }
+        if view < self.view {
+            return;
+        }
+        let latest = (timeout.clone(), high.clone());
+        let slot = self.timeouts.entry(timeout.by()).or_insert_with(|| latest.clone());
         // One slot for each party, the highest view counts.
         if slot.0.body().view <= view {
             *slot = latest;
@@ -163,9 +188,9 @@ impl HotStuff {
         }
     }
 
-    /// Line 12, rule 4: whoever is behind, in views or in decisions, is told how to come up, once
-    /// in T at the most.
-    pub(super) fn help(&mut self, party: PartyId, fx: &mut Effects<Self>) {
+    /// Line 12, rule 4: whoever is behind, in views or in decisions, or asks after a restart, is
+    /// told how to come up, once in T at the most.
+    fn help(&mut self, party: PartyId, asks: u64, fx: &mut Effects<Self>) {
         let last = self.helped.get(&party).copied();
         if party == self.me.party() || last.is_some_and(|last| fx.now().since(last) < self.patience)
         {
@@ -176,11 +201,24 @@ impl HotStuff {
         fx.send(
             party,
             Wire::Help {
+                answers: asks,
                 high: wire_qc(self.record.high.as_ref()),
-                entry: self.entry.as_ref().map(Entry::wire),
-                commit: wire_qc(self.record.committed.as_ref()),
+                entry: self.record.entry.as_ref().map(Entry::wire),
+                commit: wire_qc(self.record.commits.highest()),
             },
         );
+    }
+
+    /// An answer after a restart. A quorum is enough: every decision has a party in it that voted
+    /// for it last and keeps its certificates.
+    pub(super) fn on_answer(&mut self, from: PartyId, answers: u64) {
+        let Some(asking) = self.asking.as_mut().filter(|_| answers == self.record.restarts) else {
+            return;
+        };
+        asking.insert(from);
+        if asking.len() >= self.context.committee.quorum() {
+            self.asking = None;
+        }
     }
 
     /// Somebody who is ahead helps.

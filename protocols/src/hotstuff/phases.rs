@@ -1,17 +1,15 @@
 //! A view: new-views, the proposal, three votes, the decision.
 
-use std::sync::Arc;
-
-use byzlab_crypto::{Added, Certificate, Digest, PartyId, Proof, Verified};
+use byzlab_crypto::{Added, Certificate, Digest, PartyId, Verified};
 
 use super::{
     machine::HotStuff,
     rules::{Basis, Signed},
-    wire::{CommitProof, Entry, Message, NewView, Phase, Qc, Vote, Wire, wire_qc},
+    wire::{Entry, Message, NewView, Phase, Qc, Vote, Wire, wire_qc},
 };
 use crate::{
-    Effects, View,
-    smr::{Block, Commit},
+    Effect, Effects, View,
+    smr::{Block, Request, Taken, conflict},
 };
 
 impl HotStuff {
@@ -42,6 +40,18 @@ impl HotStuff {
         self.propose(fx);
     }
 
+    /// Leader: the new-views for the present view.
+    pub(super) fn present(&self) -> impl Iterator<Item = &Verified<NewView>> {
+        self.new_views.values().filter(|new_view| new_view.body().view == self.view)
+    }
+
+    /// A request comes, from a client or from a party that cannot get it decided alone.
+    pub(super) fn submit(&mut self, request: &Request, fx: &mut Effects<Self>) {
+        if self.replica.submit(request, fx) {
+            self.propose(fx);
+        }
+    }
+
     /// Lines 3 and 4: with a quorum of new-views and something to decide, the leader proposes on
     /// the highest prepare certificate.
     pub(super) fn propose(&mut self, fx: &mut Effects<Self>) {
@@ -49,8 +59,7 @@ impl HotStuff {
         if !self.leads() || done || self.record.timed_out >= self.view {
             return;
         }
-        let here = self.new_views.values().filter(|new_view| new_view.body().view == self.view);
-        if !(self.rules.enough)(&self.context.committee, here.count()) {
+        if !(self.rules.enough)(&self.context.committee, self.present().count()) {
             return;
         }
         let (justify_view, hash) = self.high();
@@ -82,35 +91,50 @@ impl HotStuff {
         message: &Message,
         fx: &mut Effects<Self>,
     ) {
-        self.replica.witness(block, &self.context, fx);
         self.adopt(high, fx);
         let header = block.header();
         if !(self.rules.from_leader)(header.proposer, self.context.leader(header.view)) {
             return fx.refuse("proposer does not lead the view");
         }
-        if header.view > self.view {
-            return self.keep_early(header.view, message, fx);
-        }
-        if header.view < self.view {
-            return fx.refuse("proposal of a past view");
-        }
         let basis = Basis {
             parent: header.parent,
+            view: header.view,
             justify_view: header.justify_view,
             certified: high.map(|qc| (qc.statement().view, qc.statement().hash)),
             genesis: self.replica.chain.genesis(),
         };
+        // Before it is kept for later: anybody may pass on a block beside another certificate.
         if !(self.rules.justified)(&basis) {
             return fx.refuse("the certificate does not justify the block");
         }
+        if header.view > self.view {
+            return self.keep_early(header.view, message, fx);
+        }
+        self.replica.witness(block, &self.context, fx);
+        if header.view < self.view {
+            return fx.refuse("proposal of a past view");
+        }
+        if *self.proposal.get_or_insert(block.hash()) != block.hash() {
+            return fx.refuse("second proposal of a view");
+        }
+        let sources = high.map(Certificate::signers).unwrap_or_default();
+        let sources = sources.iter().chain([header.proposer]);
+        let view = header.justify_view;
+        self.replica.want(&header.parent, view, sources, &self.context, fx);
         self.replica.keep(block, &self.context, fx);
-        if self.replica.chain.holds_path(&block.hash()) {
-            self.vote_prepare(block, fx);
-        } else {
-            let sources = high.map(Certificate::signers).unwrap_or_default();
-            let sources = sources.iter().chain([header.proposer]);
-            self.replica.want(&block.hash(), true, sources, &self.context, fx);
-            self.waiting = Some(block.clone());
+        self.waiting = Some(block.clone());
+        self.resume(fx);
+    }
+
+    /// What waited for bodies goes on if they are here.
+    fn resume(&mut self, fx: &mut Effects<Self>) {
+        let chain = &self.replica.chain;
+        let held = |block: &mut Block| chain.holds_path(&block.hash());
+        if let Some(block) = self.waiting.take_if(held) {
+            self.vote_prepare(&block, fx);
+        }
+        if let Some(qc) = self.waiting_qc.take() {
+            self.vote_certified(&qc, fx);
         }
     }
 
@@ -210,10 +234,13 @@ impl HotStuff {
     /// Lines 9 and 10, for a block whose path is held (corrections A1, AV1).
     fn vote_certified(&mut self, qc: &Qc, fx: &mut Effects<Self>) {
         let Vote { phase, view, hash, justify_view } = *qc.statement();
+        if view < self.view {
+            return fx.refuse("certificate of a past view");
+        }
         let chain = &self.replica.chain;
         if !chain.holds_path(&hash) {
             fx.note(13);
-            self.replica.want(&hash, true, qc.signers().iter(), &self.context, fx);
+            self.replica.want(&hash, view, qc.signers().iter(), &self.context, fx);
             self.waiting_qc = Some(qc.clone());
             return;
         }
@@ -240,37 +267,35 @@ impl HotStuff {
 
     /// Line 11: a commit certificate decides its block and all below it, whatever its view.
     pub(super) fn on_commit(&mut self, qc: &Qc, fx: &mut Effects<Self>) {
-        let new = qc.statement();
-        if let Some(known) = &self.record.committed {
-            let known = known.statement();
-            if (known.view, known.hash) == (new.view, new.hash) {
-                return;
-            }
-            if known.view >= new.view {
-                // Covered by the higher one, unless two quorums disagree.
-                if self.replica.chain.get(&new.hash).is_some() {
-                    self.replica.decide(&new.hash, &proof(qc), fx);
-                }
-                return;
-            }
-        }
-        self.record.committed = Some(qc.clone());
-        self.persist(fx);
-        self.decide_committed(fx);
+        let taken = self.record.commits.take(&self.replica.chain, qc);
+        self.taken(qc, taken, fx);
     }
 
-    /// Decides what the highest commit certificate covers, once all of it is held.
-    pub(super) fn decide_committed(&mut self, fx: &mut Effects<Self>) {
-        let Some(qc) = self.record.committed.clone() else { return };
-        let hash = qc.statement().hash;
-        match self.replica.decide(&hash, &proof(&qc), fx) {
-            Commit::Decided(blocks) if blocks.is_empty() => {}
-            Commit::Decided(_) => fx.note(11),
-            Commit::Missing(_) => {
-                fx.note(13);
-                self.replica.want(&hash, true, qc.signers().iter(), &self.context, fx);
+    fn taken(&mut self, qc: &Qc, taken: Taken, fx: &mut Effects<Self>) {
+        let Vote { view, hash, .. } = *qc.statement();
+        match taken {
+            Taken::Known => {}
+            Taken::Conflict => {
+                fx.push(Effect::Conflict(conflict(&self.replica.chain, qc).into()));
             }
-            Commit::Conflict => {}
+            Taken::Pending => {
+                fx.note(13);
+                self.persist(fx);
+                self.replica.want(&hash, view, qc.signers().iter(), &self.context, fx);
+            }
+            Taken::Decided => {
+                fx.note(11);
+                self.persist(fx);
+                self.replica.decide(qc, fx);
+                self.retry(&[], fx);
+            }
+        }
+    }
+
+    /// The commit certificate that waits for bodies may wait no longer.
+    fn retry(&mut self, came: &[Block], fx: &mut Effects<Self>) {
+        if let Some((qc, taken)) = self.record.commits.retry(&self.replica.chain, came) {
+            self.taken(&qc, taken, fx);
         }
     }
 
@@ -287,9 +312,9 @@ impl HotStuff {
     /// proposal is likely to be on its way.
     pub(super) fn want_high(&mut self, fx: &mut Effects<Self>) {
         let Some(high) = self.record.high.clone() else { return };
-        if high.statement().view < self.view {
-            let signers = high.signers();
-            self.replica.want(&high.statement().hash, true, signers.iter(), &self.context, fx);
+        let Vote { view, hash, .. } = *high.statement();
+        if view < self.view {
+            self.replica.want(&hash, view, high.signers().iter(), &self.context, fx);
         }
     }
 
@@ -310,21 +335,9 @@ impl HotStuff {
 
     /// Bodies came: whatever waited for them goes on.
     pub(super) fn on_blocks(&mut self, from: PartyId, blocks: &[Block], fx: &mut Effects<Self>) {
-        if !self.replica.blocks(from, blocks, &self.context, fx) {
-            return;
-        }
-        self.decide_committed(fx);
-        let held = |block: &Block| self.replica.chain.holds_path(&block.hash());
-        if let Some(block) = self.waiting.take_if(|block| held(block)) {
-            self.vote_prepare(&block, fx);
-        }
-        if let Some(qc) = self.waiting_qc.take() {
-            self.vote_certified(&qc, fx);
-        }
+        self.replica.blocks(from, blocks, &self.context, fx);
+        self.retry(blocks, fx);
+        self.resume(fx);
         self.propose(fx);
     }
-}
-
-fn proof(qc: &Qc) -> Arc<dyn Proof> {
-    Arc::new(CommitProof(qc.claim().clone()))
 }

@@ -10,6 +10,8 @@ use crate::{View, broken::named_rules};
 pub struct Basis {
     /// The parent of the proposed block.
     pub parent: Digest,
+    /// The view in which it was proposed.
+    pub view: View,
     /// The view of its justification, as its header says.
     pub justify_view: View,
     /// View and block of the certificate that came with it; none for genesis.
@@ -80,10 +82,10 @@ impl Rules {
 }
 
 /// Corrections A8: the parent is the certified block, and the header names the certificate's
-/// view. Genesis needs no certificate: at view 0 and nowhere else.
+/// view, which is a past one. Genesis needs no certificate: at view 0 and nowhere else.
 fn justified(basis: &Basis) -> bool {
     let certified = basis.certified.unwrap_or((View::GENESIS, basis.genesis));
-    (basis.justify_view, basis.parent) == certified
+    (basis.justify_view, basis.parent) == certified && basis.justify_view < basis.view
 }
 
 /// Protocols.md 2.12, step 2: safety by the branch of the lock, or liveness by a certificate

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{
-    Certificate, Claim, Committee, Contradicts, Digest, PartyId, PartySet, Proof, Reject, Signed,
-    Statement, StatementSet, Verified,
+    Certificate, Claim, Committee, Contradicts, Digest, PartyId, Reject, Signed, Statement,
+    StatementSet, Verified,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Context, Kind, Role, Tag, View,
-    smr::{Block, Sync, WireBlock, check_sync, sync_tag},
+    smr::{
+        Block, Command, Commitment, Request, Sync, WireBlock, check_request, check_sync, sync_tag,
+    },
 };
 
 /// The kinds of messages.
@@ -171,6 +173,10 @@ pub struct WireTimeout {
     pub entry: Option<WireEntry>,
     /// The view of the sender's highest commit certificate: a hint for those who can help.
     pub committed: View,
+    /// How often the sender was restarted, if it asks what it missed; else 0.
+    pub asks: u64,
+    /// The request that waits longest at the sender: others may not have it.
+    pub request: Option<Signed<Command>>,
 }
 
 /// A message of HotStuff.
@@ -197,6 +203,8 @@ pub enum Wire {
     TimeoutCertificate(WireTimeoutCertificate),
     /// To a party that is behind.
     Help {
+        /// What the timeout that it answers asked by.
+        answers: u64,
         /// The highest prepare certificate.
         high: Option<Claim<Vote>>,
         /// What brought the sender into its view.
@@ -264,6 +272,23 @@ pub(super) fn wire_qc(qc: Option<&Qc>) -> Option<Claim<Vote>> {
     qc.map(|qc| qc.claim().clone())
 }
 
+/// See [`Wire::Timeout`].
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CheckedTimeout {
+    /// What was signed.
+    pub timeout: Verified<Timeout>,
+    /// The sender's highest prepare certificate.
+    pub high: Option<Qc>,
+    /// What brought the sender into the view.
+    pub entry: Option<Entry>,
+    /// The view of the sender's highest commit certificate, as it says.
+    pub committed: View,
+    /// How often the sender was restarted, if it asks what it missed; else 0.
+    pub asks: u64,
+    /// The request that waits longest at the sender.
+    pub request: Option<Request>,
+}
+
 /// A message whose every signature was checked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Message {
@@ -283,20 +308,13 @@ pub enum Message {
     /// See [`Wire::Certificate`].
     Certificate(Qc),
     /// See [`Wire::Timeout`].
-    Timeout {
-        /// What was signed.
-        timeout: Verified<Timeout>,
-        /// The sender's highest prepare certificate.
-        high: Option<Qc>,
-        /// What brought the sender into the view.
-        entry: Option<Box<Entry>>,
-        /// The view of the sender's highest commit certificate, as it says.
-        committed: View,
-    },
+    Timeout(Box<CheckedTimeout>),
     /// See [`Wire::TimeoutCertificate`].
     TimeoutCertificate(TimeoutCertificate),
     /// See [`Wire::Help`].
     Help {
+        /// What the timeout that it answers asked by.
+        answers: u64,
         /// The highest prepare certificate.
         high: Option<Qc>,
         /// What brought the sender into its view.
@@ -344,8 +362,9 @@ pub(super) fn tag(wire: &Wire) -> Tag {
             (kind, qc.statement.view, 0, qc.statement.hash, qc.signatures.len())
         }
         Wire::Timeout(message) => {
-            let WireTimeout { timeout, high, entry, .. } = &**message;
-            let count = 1 + weight(high.as_ref()) + entry_weight(entry.as_ref());
+            let WireTimeout { timeout, high, entry, request, .. } = &**message;
+            let count = 1 + usize::from(request.is_some());
+            let count = count + weight(high.as_ref()) + entry_weight(entry.as_ref());
             ("timeout", timeout.body.view, 0, subject(high.as_ref()), count)
         }
         Wire::TimeoutCertificate(certificate) => {
@@ -353,7 +372,7 @@ pub(super) fn tag(wire: &Wire) -> Tag {
             let count = timeouts_weight(certificate);
             ("timeout-certificate", view, 0, subject(certificate.high.as_ref()), count)
         }
-        Wire::Help { high, entry, commit } => {
+        Wire::Help { high, entry, commit, .. } => {
             let count =
                 weight(high.as_ref()) + entry_weight(entry.as_ref()) + weight(commit.as_ref());
             ("help", View::GENESIS, 0, subject(high.as_ref()), count)
@@ -404,26 +423,32 @@ pub(super) fn check(context: &Context, wire: &Wire) -> Result<Message, Reject> {
         }
         Wire::Vote(vote) => Message::Vote(committee.check(vote)?),
         Wire::Certificate(claim) => Message::Certificate(Certificate::check(committee, claim)?),
-        Wire::Timeout(message) => {
-            let WireTimeout { timeout, high, entry: by, committed } = &**message;
-            let high_view = Some(timeout.body.high_view);
-            Message::Timeout {
-                timeout: committee.check(timeout)?,
-                high: check_high(committee, high.as_ref(), high_view)?,
-                entry: entry(by)?.map(Box::new),
-                committed: *committed,
-            }
-        }
+        Wire::Timeout(message) => Message::Timeout(check_timeout(context, message)?.into()),
         Wire::TimeoutCertificate(certificate) => {
             Message::TimeoutCertificate(check_timeouts(committee, certificate)?)
         }
-        Wire::Help { high, entry: by, commit } => Message::Help {
+        Wire::Help { answers, high, entry: by, commit } => Message::Help {
+            answers: *answers,
             high: check_high(committee, high.as_ref(), None)?,
             entry: entry(by)?.map(Box::new),
             commit: commit.as_ref().map(|claim| check_commit(committee, claim)).transpose()?,
         },
         Wire::Sync(Sync::Fetch { hash, above }) => Message::Fetch { hash: *hash, above: *above },
         Wire::Sync(Sync::Blocks(blocks)) => Message::Blocks(check_sync(context, blocks)?),
+    })
+}
+
+fn check_timeout(context: &Context, wire: &WireTimeout) -> Result<CheckedTimeout, Reject> {
+    let committee = &context.committee;
+    let entry = wire.entry.as_ref();
+    let request = wire.request.as_ref();
+    Ok(CheckedTimeout {
+        timeout: committee.check(&wire.timeout)?,
+        high: check_high(committee, wire.high.as_ref(), Some(wire.timeout.body.high_view))?,
+        entry: entry.map(|entry| check_entry(committee, entry)).transpose()?,
+        committed: wire.committed,
+        asks: wire.asks,
+        request: request.map(|request| check_request(context, request)).transpose()?,
     })
 }
 
@@ -498,20 +523,16 @@ pub(super) fn certify(
     gather(committee, StatementSet::gather(timeouts), high).ok()
 }
 
-/// A commit certificate proves its block and all blocks below it.
-#[derive(Clone, Debug)]
-pub(super) struct CommitProof(pub(super) Claim<Vote>);
-
-impl Proof for CommitProof {
-    fn check(&self, committee: &Committee) -> Result<(), Reject> {
-        check_commit(committee, &self.0).map(|_| ())
+impl Commitment for Vote {
+    fn view(&self) -> View {
+        self.view
     }
 
-    fn subject(&self) -> Digest {
-        self.0.statement.hash
+    fn block(&self) -> Digest {
+        self.hash
     }
 
-    fn signers(&self) -> PartySet {
-        self.0.signers()
+    fn commits(&self) -> bool {
+        self.phase == Phase::Commit
     }
 }

@@ -71,8 +71,8 @@ impl Attack for Pbft {
     }
 
     fn forget(&mut self) -> bool {
-        let committed = self.record.committed.clone();
-        let forgotten = Record { committed, status: self.record.status, ..Record::default() };
+        let commits = self.record.commits.clone();
+        let forgotten = Record { commits, status: self.record.status, ..Record::default() };
         let changed = forgotten != self.record;
         self.record = forgotten;
         changed
@@ -85,14 +85,15 @@ impl Attack for Pbft {
         material: &Material<'_, Self>,
     ) -> Option<Wire> {
         match wire {
-            Wire::Status { report, commit, bodies } => {
+            Wire::Status { report, commit, decided, bodies } => {
                 let view = report.status.body.view.previous();
                 let vote = Vote { view, hash: target, justify_view: view.previous() };
                 let lock = forge(vote, forgery, votes(material), material)?;
                 let status = Status { view: view.next(), lock_view: view, lock_hash: target };
                 let status = sign(status, report.status.by, material)?;
                 let report = WireReport { status, lock: Some(lock) };
-                Some(Wire::Status { report, commit: commit.clone(), bodies: bodies.clone() })
+                let (commit, bodies) = (commit.clone(), bodies.clone());
+                Some(Wire::Status { report, commit, decided: *decided, bodies })
             }
             Wire::Vote2 { vote, .. } => {
                 let body = Vote2 { view: vote.body.view, hash: target };

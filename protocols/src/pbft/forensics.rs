@@ -69,7 +69,7 @@ impl<'a> Casebook<'a> {
 
     fn enter(&mut self, message: &Message) {
         match message {
-            Message::Status { report, commit, bodies } => {
+            Message::Status { report, commit, bodies, .. } => {
                 self.report(report);
                 self.commit(commit.as_ref());
                 bodies.iter().for_each(|block| self.block(block));

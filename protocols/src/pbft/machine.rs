@@ -13,7 +13,7 @@ use crate::{
     About, Context, Effects, Field, Packet, Protocol, Request, Situation, Stored, Tag, Time,
     Values, View,
     effects::Shown,
-    smr::{Ordered, Replica, Sync},
+    smr::{Commits, Ordered, Replica, Sync},
 };
 
 /// How many views back votes are kept. Losing older ones is safe: a later commit covers them
@@ -48,8 +48,8 @@ pub struct Record {
     pub voted: Option<(View, Digest)>,
     /// The last view in which it sent vote2.
     pub voted2: View,
-    /// The highest commit certificate.
-    pub committed: Option<Certificate<Vote2>>,
+    /// What is decided, and the commit certificate that waits for bodies.
+    pub commits: Commits<Vote2>,
 }
 
 /// A party of PBFT.
@@ -64,14 +64,16 @@ pub struct Pbft {
     pub(super) active: bool,
     /// The view that the clock says; genesis before the first one.
     pub(super) view: View,
-    /// Leader of the view: the statuses received.
-    pub(super) reports: BTreeMap<PartyId, (Report, Option<Certificate<Vote2>>)>,
+    /// Leader of the view: the statuses received, and the heights of their senders' logs.
+    pub(super) reports: BTreeMap<PartyId, (Report, u64)>,
     /// Valid proposals of the view, in order of arrival, two at the most.
     pub(super) proposals: Vec<Arc<Proposal>>,
     /// Votes of the last views.
     pub(super) votes: BTreeMap<View, Tally<Vote>>,
     /// Second votes of the last views.
     pub(super) votes2: BTreeMap<View, Tally<Vote2>>,
+    /// The view of the highest commit certificate that was passed on.
+    pub(super) passed_on: View,
     /// The highest second vote of each party: a lower lock reported later proves its guilt.
     pub(super) last_vote2: Vec<Option<Verified<Vote2>>>,
 }
@@ -138,6 +140,7 @@ impl Protocol for Pbft {
             proposals: Vec::new(),
             votes: BTreeMap::new(),
             votes2: BTreeMap::new(),
+            passed_on: View::GENESIS,
             last_vote2: vec![None; context.committee.n()],
         }
     }
@@ -152,7 +155,9 @@ impl Protocol for Pbft {
 
     fn start(&mut self, recovered: Option<&Stored<Record>>, fx: &mut Effects<Self>) {
         match recovered {
-            None => self.active = fx.now() == Time::ZERO,
+            // A disk that is empty later on tells of a loss, not of a start.
+            None if fx.now() > Time::ZERO => self.active = false,
+            None => self.persist(fx),
             Some(stored) => self.recover(stored, fx),
         }
         if self.active {
@@ -172,8 +177,11 @@ impl Protocol for Pbft {
             return;
         }
         match message {
-            Message::Status { report, commit, bodies } => {
-                self.on_status(report, commit.as_ref(), bodies, fx);
+            Message::Status { report, commit, decided, bodies } => {
+                if let Some(commit) = commit {
+                    self.on_commit(commit, fx);
+                }
+                self.on_status(report, *decided, bodies, fx);
             }
             Message::Propose(proposal) => self.on_propose(proposal, fx),
             Message::Vote(vote) => self.on_vote(vote, fx),
@@ -223,7 +231,9 @@ impl Pbft {
         self.record = (*stored.record).clone();
         self.replica.recover(&stored.blocks);
         self.view = View(fx.now().0 / (self.context.delta.0 * 4));
-        self.try_decide(fx);
+        // Whoever crashed may not have passed them on.
+        let Commits { decided, pending } = std::mem::take(&mut self.record.commits);
+        decided.iter().chain(&pending).for_each(|commit| self.on_commit(commit, fx));
     }
 
     /// Line 1: a view begins; everybody tells its leader what it is locked on.

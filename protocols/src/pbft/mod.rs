@@ -185,10 +185,15 @@ impl Params {
 
 /// Corrections A1: a view with an honest leader that starts at or after GST commits, except that
 /// after an unbounded or lossy time up to t honest leaders may lack the path of the highest lock.
+/// Where requests reach few parties, only those propose them.
 fn deadline(context: &Context, situation: &Situation) -> Option<Time> {
     let (n, t) = (context.committee.n() as u64, context.committee.f() as u64);
-    let k = situation.decisions;
-    let faulty_views = t * k.div_ceil(n - t);
+    let k = situation.goal.decisions();
+    let useful = (n - t).min(situation.reached as u64);
+    if useful == 0 {
+        return None;
+    }
+    let useless_views = (n - useful) * k.div_ceil(useful);
     let scripted = match &context.leaders {
         Leaders::RoundRobin(_) => 0,
         Leaders::Scripted(list, _) => list.len() as u64,
@@ -201,7 +206,7 @@ fn deadline(context: &Context, situation: &Situation) -> Option<Time> {
         BeforeGst::Unbounded | BeforeGst::Lossy => t + 1,
     };
     let settling = if situation.gst > Time::ZERO { context.delta * 2 } else { crate::Span::ZERO };
-    let views = 1 + k + faulty_views + laggards + scripted;
+    let views = 1 + k + useless_views + laggards + scripted;
     let from = situation.gst.max(situation.submitted).max(situation.restarted);
     Some(from.after(settling).after(context.delta * (4 * views)))
 }

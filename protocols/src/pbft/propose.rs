@@ -1,17 +1,17 @@
 //! Statuses and proposals: reading a quorum before proposing.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use byzlab_crypto::{Certificate, Evidence, PartyId};
 
 use super::{
     machine::{Pbft, lock_of},
     rules::Lock,
-    wire::{Proposal, Report, Status, Vote2, Wire, WireReport, justification},
+    wire::{Proposal, Report, Status, Vote, Wire, WireReport, justification},
 };
 use crate::{
     Effects, View,
-    smr::{Block, WINDOW, WireBlock},
+    smr::{Block, WINDOW, WireBlock, bodies},
 };
 
 impl Pbft {
@@ -22,25 +22,23 @@ impl Pbft {
         self.persist(fx);
         let status = self.me.sign(Status { view, lock_view, lock_hash }).into_signed();
         let lock = self.record.lock.as_ref().map(|lock| lock.claim().clone());
-        let commit = self.record.committed.as_ref().map(|commit| commit.claim().clone());
-        let undecided = self.replica.chain.undecided(&lock_hash);
-        let bodies = newest(&undecided);
-        fx.send(leader, Wire::Status { report: WireReport { status, lock }, commit, bodies });
+        let commit = self.record.commits.highest().map(|commit| commit.claim().clone());
+        let decided = self.replica.chain.decided_height();
+        let bodies = bodies(&self.replica.chain.undecided(&lock_hash));
+        let report = WireReport { status, lock };
+        fx.send(leader, Wire::Status { report, commit, decided, bodies });
     }
 
     /// Line 2: the leader gathers the statuses of its view, one of each party.
     pub(super) fn on_status(
         &mut self,
         report: &Report,
-        commit: Option<&Certificate<Vote2>>,
+        decided: u64,
         bodies: &[Block],
         fx: &mut Effects<Self>,
     ) {
         let status = report.status.body();
         self.compare_with_vote2(report, fx);
-        if let Some(commit) = commit {
-            self.on_commit(commit, fx);
-        }
         if status.view != self.view || self.context.leader(self.view) != self.me.party() {
             return fx.refuse("status for another leader or view");
         }
@@ -51,9 +49,9 @@ impl Pbft {
         }
         fx.note(2);
         self.replica.adopt(&status.lock_hash, bodies, &self.context, fx);
-        self.replica.want(&status.lock_hash, true, [report.status.by()], &self.context, fx);
-        let entry = (report.clone(), commit.cloned());
-        self.reports.entry(report.status.by()).or_insert(entry);
+        let lock = (status.lock_view, status.lock_hash);
+        self.replica.want(&lock.1, lock.0, [report.status.by()], &self.context, fx);
+        self.reports.entry(report.status.by()).or_insert((report.clone(), decided));
     }
 
     fn certified(&self, report: &Report) -> Lock {
@@ -113,51 +111,49 @@ impl Pbft {
                 return Some((reports, highest));
             }
             fx.note(14);
-            let sources = reports.iter().filter(|report| self.certified(report) == highest);
-            let sources: Vec<_> = sources.map(|report| report.status.by()).collect();
-            self.replica.want(&highest.1, true, sources, &self.context, fx);
-            reports.retain(|report| {
-                lock_of(report.lock.as_ref(), self.replica.chain.genesis()) != highest
-            });
+            let (left_out, rest): (Vec<_>, Vec<_>) =
+                reports.into_iter().partition(|report| self.certified(report) == highest);
+            let sources = left_out.iter().map(|report| report.status.by());
+            self.replica.want(&highest.1, highest.0, sources, &self.context, fx);
+            reports = rest;
         }
     }
 
     /// Corrections A1, AV3: the bodies that some party that reported may lack.
     fn bodies_for(&self, parent: &Block) -> Vec<Arc<WireBlock>> {
-        let own = self.replica.chain.decided_height();
-        let height = |commit: &Option<Certificate<Vote2>>| match commit {
-            None => 0,
-            Some(commit) => {
-                self.replica.chain.get(&commit.statement().hash).map_or(own, Block::height)
-            }
-        };
-        let lowest = self.reports.values().map(|(_, commit)| height(commit)).min().unwrap_or(own);
-        newest(&self.replica.chain.path_above(&parent.hash(), lowest))
+        let lowest = self.reports.values().map(|(_, decided)| *decided).min().unwrap_or(0);
+        bodies(&self.replica.chain.path(&parent.hash(), lowest, WINDOW))
     }
 
     /// Line 6: a proposal is kept if it is justified; it is voted for when its time comes.
     pub(super) fn on_propose(&mut self, proposal: &Arc<Proposal>, fx: &mut Effects<Self>) {
+        let block = &proposal.block;
+        if block.view() > self.view {
+            return fx.refuse("proposal of a future view");
+        }
         proposal.reports.iter().for_each(|report| self.compare_with_vote2(report, fx));
-        self.replica.witness(&proposal.block, &self.context, fx);
-        if proposal.block.view() != self.view {
-            return fx.refuse("proposal of another view");
+        self.replica.witness(block, &self.context, fx);
+        if block.view() < self.view {
+            return fx.refuse("proposal of a past view");
         }
         if let Err(reason) = self.justified(proposal) {
+            accuse_double_voters(proposal, fx);
             return fx.refuse(reason);
         }
-        if self.proposals.len() >= 2 || self.proposals.iter().any(|seen| seen == proposal) {
-            return;
+        let known = self.proposals.iter().any(|seen| seen.block == *block);
+        if !known && self.proposals.len() >= 2 {
+            return fx.refuse("third proposal of a view");
         }
-        fx.note(6);
-        let parent = proposal.block.parent();
+        // Another copy may bring bodies that the first one did not.
+        let (parent, rank) = (block.parent(), block.header().justify_view);
         self.replica.adopt(&parent, &proposal.bodies, &self.context, fx);
-        let proposer = proposal.block.header().proposer;
-        self.replica.want(&parent, true, [proposer], &self.context, fx);
-        self.replica.keep(&proposal.block, &self.context, fx);
-        if fx.now() <= self.phase(self.view, 2) {
+        self.replica.want(&parent, rank, [block.header().proposer], &self.context, fx);
+        self.replica.keep(block, &self.context, fx);
+        if !known {
+            fx.note(6);
             self.proposals.push(proposal.clone());
         }
-        self.try_decide(fx);
+        self.retry(&[], fx);
     }
 
     /// Whether S justifies the block, as far as that can be told from the proposal alone.
@@ -191,8 +187,19 @@ impl Pbft {
     }
 }
 
-/// The wire forms of the newest blocks of a path.
-fn newest(path: &[Block]) -> Vec<Arc<WireBlock>> {
-    let newest = &path[path.len().saturating_sub(WINDOW)..];
-    newest.iter().filter_map(|block| block.wire().cloned()).collect()
+/// Two certificates of one rank for two blocks: whoever signed both voted twice (corrections A3).
+fn accuse_double_voters(proposal: &Proposal, fx: &mut Effects<Pbft>) {
+    let mut first: BTreeMap<View, &Certificate<Vote>> = BTreeMap::new();
+    for lock in proposal.reports.iter().filter_map(|report| report.lock.as_ref()) {
+        let one = *first.entry(lock.statement().view).or_insert(lock);
+        if one.statement() == lock.statement() {
+            continue;
+        }
+        let signers = one.signers();
+        let votes = signers.iter().filter_map(|by| one.vote(by).zip(lock.vote(by)));
+        for evidence in votes.filter_map(|(vote, other)| Evidence::pair(&vote, &other)) {
+            fx.note(16);
+            fx.accuse(evidence);
+        }
+    }
 }

@@ -1,16 +1,14 @@
 //! Votes, second votes, commit certificates: locking a quorum before committing.
 
-use std::sync::Arc;
-
-use byzlab_crypto::{Added, Certificate, PartyId, Proof, Verified};
+use byzlab_crypto::{Added, Certificate, PartyId, Verified};
 
 use super::{
     machine::{Pbft, VIEWS_KEPT, lock_of},
-    wire::{CommitProof, Proposal, Vote, Vote2, Wire},
+    wire::{Proposal, Vote, Vote2, Wire},
 };
 use crate::{
-    Effects, View,
-    smr::{Block, Commit},
+    Effect, Effects, View,
+    smr::{Block, Taken, conflict},
 };
 
 impl Pbft {
@@ -20,7 +18,7 @@ impl Pbft {
         if view != self.view {
             return;
         }
-        for proposal in std::mem::take(&mut self.proposals) {
+        for proposal in self.proposals.clone() {
             let voted = self.record.voted.map_or(View::GENESIS, |(voted, _)| voted);
             if (self.rules.may_vote)(voted, view) && self.can_vote(&proposal) {
                 self.cast_vote(view, &proposal, fx);
@@ -68,11 +66,11 @@ impl Pbft {
         }
         let added = self.votes.entry(view).or_default().add(vote);
         let Some(count) = self.counted(added, fx) else { return };
-        let one_honest = self.context.committee.one_honest();
         let hash = vote.body().hash;
-        if count <= one_honest && !self.replica.chain.holds_path(&hash) {
+        if count == self.context.committee.one_honest() && !self.replica.chain.holds_path(&hash) {
             fx.note(15);
-            self.replica.want(&hash, count == one_honest, [vote.by()], &self.context, fx);
+            let voters = self.votes[&view].voters(vote.body());
+            self.replica.want(&hash, view, voters.iter(), &self.context, fx);
         }
         if count == self.context.committee.quorum() && fx.now() > self.phase(view, 3) {
             // A quorum that completes late is too late for vote2: the rule says no.
@@ -141,7 +139,7 @@ impl Pbft {
         let added = self.votes2.entry(view).or_default().add(vote);
         let Some(count) = self.counted(added, fx) else { return };
         if count == 1 {
-            self.replica.want(&hash, true, certificate.signers().iter(), &self.context, fx);
+            self.replica.want(&hash, view, certificate.signers().iter(), &self.context, fx);
         }
         if count != self.context.committee.quorum() {
             return;
@@ -157,54 +155,43 @@ impl Pbft {
 
     /// Lines 12 and 13: a commit certificate, made or received, is passed on once and decides.
     pub(super) fn on_commit(&mut self, commit: &Certificate<Vote2>, fx: &mut Effects<Self>) {
-        if let Some(known) = &self.record.committed {
-            let (known, new) = (known.statement(), commit.statement());
-            if known == new {
-                return;
-            }
-            if known.view >= new.view {
-                // Covered by the higher one, unless two quorums disagree.
-                if self.replica.chain.get(&new.hash).is_some() {
-                    self.replica.decide(&new.hash, &proof(commit), fx);
-                }
-                return;
-            }
-        }
-        self.record.committed = Some(commit.clone());
-        self.persist(fx);
-        fx.note(12);
-        fx.broadcast(Wire::Commit(commit.claim().clone()));
-        self.try_decide(fx);
+        let taken = self.record.commits.take(&self.replica.chain, commit);
+        self.taken(commit, taken, fx);
     }
 
-    /// Line 13: decides what the highest commit certificate covers, once all of it is held.
-    pub(super) fn try_decide(&mut self, fx: &mut Effects<Self>) {
-        let Some(commit) = self.record.committed.clone() else { return };
-        match self.replica.decide(&commit.statement().hash, &proof(&commit), fx) {
-            Commit::Decided(blocks) if blocks.is_empty() => {}
-            Commit::Decided(_) => fx.note(13),
-            Commit::Missing(_) => {
-                let signers = commit.signers();
-                self.replica.want(
-                    &commit.statement().hash,
-                    true,
-                    signers.iter(),
-                    &self.context,
-                    fx,
-                );
+    fn taken(&mut self, commit: &Certificate<Vote2>, taken: Taken, fx: &mut Effects<Self>) {
+        let Vote2 { view, hash } = *commit.statement();
+        match taken {
+            Taken::Known => return,
+            Taken::Conflict => {
+                return fx.push(Effect::Conflict(conflict(&self.replica.chain, commit).into()));
             }
-            Commit::Conflict => {}
+            Taken::Decided | Taken::Pending => self.persist(fx),
+        }
+        if view > self.passed_on {
+            self.passed_on = view;
+            fx.note(12);
+            fx.broadcast(Wire::Commit(commit.claim().clone()));
+        }
+        if taken == Taken::Decided {
+            fx.note(13);
+            self.replica.decide(commit, fx);
+            self.retry(&[], fx);
+        } else {
+            self.replica.want(&hash, view, commit.signers().iter(), &self.context, fx);
+        }
+    }
+
+    /// The commit certificate that waits for bodies may wait no longer.
+    pub(super) fn retry(&mut self, came: &[Block], fx: &mut Effects<Self>) {
+        if let Some((commit, taken)) = self.record.commits.retry(&self.replica.chain, came) {
+            self.taken(&commit, taken, fx);
         }
     }
 
     /// Bodies came.
     pub(super) fn on_blocks(&mut self, from: PartyId, blocks: &[Block], fx: &mut Effects<Self>) {
-        if self.replica.blocks(from, blocks, &self.context, fx) {
-            self.try_decide(fx);
-        }
+        self.replica.blocks(from, blocks, &self.context, fx);
+        self.retry(blocks, fx);
     }
-}
-
-fn proof(commit: &Certificate<Vote2>) -> Arc<dyn Proof> {
-    Arc::new(CommitProof(commit.claim().clone()))
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{
-    Certificate, Claim, Committee, Contradicts, Digest, PartyId, PartySet, Proof, Reject, Signed,
-    Statement, StatementSet, Verified,
+    Certificate, Claim, Committee, Contradicts, Digest, PartyId, Reject, Signed, Statement,
+    StatementSet, Verified,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Context, Tag, View,
     protocol::{Kind, Role},
-    smr::{Block, Sync, WINDOW, WireBlock, check_sync, sync_tag},
+    smr::{Block, Commitment, Sync, WireBlock, check_sync, sync_tag},
 };
 
 /// The kinds of messages.
@@ -120,6 +120,8 @@ pub enum Wire {
         report: WireReport,
         /// Its highest commit certificate.
         commit: Option<Claim<Vote2>>,
+        /// The height of its log.
+        decided: u64,
         /// The bodies from its decided block to its locked one.
         bodies: Vec<Arc<WireBlock>>,
     },
@@ -186,6 +188,8 @@ pub enum Message {
         report: Report,
         /// Its highest commit certificate.
         commit: Option<Certificate<Vote2>>,
+        /// The height of its log, as it says.
+        decided: u64,
         /// Bodies.
         bodies: Vec<Block>,
     },
@@ -223,7 +227,7 @@ pub fn justification(statuses: &[Signed<Status>]) -> Digest {
 
 pub(super) fn tag(wire: &Wire) -> Tag {
     let (kind, view, slot, digest, signatures) = match wire {
-        Wire::Status { report, commit, bodies } => {
+        Wire::Status { report, commit, bodies, .. } => {
             let commit = commit.as_ref().map_or(0, |commit| commit.signatures.len());
             let count = weight(report) + commit + bodies.len();
             ("status", report.status.body.view, 0, report.status.body.lock_hash, count)
@@ -253,7 +257,7 @@ fn weight(report: &WireReport) -> usize {
 pub(super) fn check(context: &Context, wire: &Wire) -> Result<Message, Reject> {
     let committee = &context.committee;
     Ok(match wire {
-        Wire::Status { report, commit, bodies } => Message::Status {
+        Wire::Status { report, commit, decided, bodies } => Message::Status {
             report: Report {
                 status: committee.check(&report.status)?,
                 lock: check_lock(committee, report.lock.as_ref())?,
@@ -262,6 +266,7 @@ pub(super) fn check(context: &Context, wire: &Wire) -> Result<Message, Reject> {
                 .as_ref()
                 .map(|claim| Certificate::check(committee, claim))
                 .transpose()?,
+            decided: *decided,
             bodies: check_sync(context, bodies)?,
         },
         Wire::Propose { block, reports, bodies } => {
@@ -296,9 +301,6 @@ fn check_proposal(
     bodies: &[Arc<WireBlock>],
 ) -> Result<Proposal, Reject> {
     let committee = &context.committee;
-    if bodies.len() > WINDOW {
-        return Err(Reject::Oversize);
-    }
     if reports.len() > committee.n() {
         return Err(Reject::TooMany(reports.len()));
     }
@@ -318,20 +320,12 @@ fn check_proposal(
     })
 }
 
-/// A commit certificate proves its block and all blocks below it.
-#[derive(Clone, Debug)]
-pub(super) struct CommitProof(pub(super) Claim<Vote2>);
-
-impl Proof for CommitProof {
-    fn check(&self, committee: &Committee) -> Result<(), Reject> {
-        Certificate::check(committee, &self.0).map(|_| ())
+impl Commitment for Vote2 {
+    fn view(&self) -> View {
+        self.view
     }
 
-    fn subject(&self) -> Digest {
-        self.0.statement.hash
-    }
-
-    fn signers(&self) -> PartySet {
-        self.0.signers()
+    fn block(&self) -> Digest {
+        self.hash
     }
 }

@@ -10,11 +10,14 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{Contradicts, Digest, PartyId, Reject, Signed, Signer, Statement, Verified};
 use serde::{Deserialize, Serialize};
 
-use super::{Command, MAX_PAYLOAD, Request, RequestId};
+use super::{Command, Request, RequestId, check_request};
 use crate::{Context, View};
 
 /// The most requests in a block.
 pub const MAX_BATCH: usize = 4096;
+
+/// The most bytes of payload in a block.
+pub const MAX_BLOCK_BYTES: usize = 4 << 20;
 
 /// What the hash of a block covers.
 #[derive(Clone, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -73,6 +76,17 @@ pub struct WireBlock {
     /// The requests that it commits to.
     pub requests: Vec<Signed<Command>>,
 }
+
+impl WireBlock {
+    /// About how many bytes it takes: its payloads, and something for each request.
+    pub fn bytes(&self) -> usize {
+        let requests = self.requests.iter().map(|request| request.body.payload.len() + OVERHEAD);
+        OVERHEAD * 4 + requests.sum::<usize>()
+    }
+}
+
+/// What a request takes beside its payload.
+pub(super) const OVERHEAD: usize = 80;
 
 /// A block whose hash, signature and requests were checked. Genesis is one by definition.
 #[derive(Clone)]
@@ -145,7 +159,7 @@ impl Block {
         if wire.requests.len() > MAX_BATCH {
             return Err(Reject::Oversize);
         }
-        if wire.requests.iter().any(|request| request.body.payload.len() > MAX_PAYLOAD) {
+        if wire.bytes() > MAX_BLOCK_BYTES {
             return Err(Reject::Oversize);
         }
         context.committee.check(&wire.header)?;
@@ -162,7 +176,7 @@ impl Block {
             return Err(Reject::Malformed("payload differs from its digest"));
         }
         for request in &wire.requests {
-            context.clients.check(request)?;
+            check_request(context, request)?;
         }
         Ok(Block::of(wire.clone()))
     }

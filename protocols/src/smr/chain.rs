@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use byzlab_crypto::Digest;
 
 use super::{Block, RequestId};
+use crate::View;
 
 /// The blocks that a party holds: a tree rooted in genesis, and loose blocks whose ancestors are
 /// still missing. The decided log is a path from the root.
 ///
-/// What is below the log's end and not on it is forgotten, so that only undecided blocks (of
-/// which a leader makes one a view) are held beside the log.
+/// Views and heights grow along a chain: what is not above the log's end in both can never be
+/// decided and is forgotten, so that only blocks of later views are held beside the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chain {
     /// The decided blocks by height, genesis first.
@@ -18,19 +19,8 @@ pub struct Chain {
     /// Their heights by hash.
     heights: BTreeMap<Digest, u64>,
     /// The blocks that are not decided: few, mostly none or one.
-    undecided: BTreeMap<(u64, Digest), Block>,
+    undecided: BTreeMap<Digest, Block>,
     executed: BTreeSet<RequestId>,
-}
-
-/// What came of an attempt to decide a block.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Commit {
-    /// These blocks are decided now, by ascending height; none if they were decided before.
-    Decided(Vec<Block>),
-    /// This ancestor, or the block itself, is not held.
-    Missing(Digest),
-    /// The block is not on one path with the log: two quorums disagree.
-    Conflict,
 }
 
 impl Chain {
@@ -57,14 +47,32 @@ impl Chain {
         if last.hash() == *hash {
             return Some(last);
         }
-        let undecided = self.undecided.values().find(|block| block.hash() == *hash);
+        let undecided = self.undecided.get(hash);
         undecided.or_else(|| self.log.get(*self.heights.get(hash)? as usize))
     }
 
-    /// Holds a block from now on, unless it is too low to be decided. Says whether it is new.
+    /// Holds a block from now on, unless it can never be decided or does not fit its parent. Says
+    /// whether it is new.
     pub fn insert(&mut self, block: Block) -> bool {
-        let (height, hash) = (block.height(), block.hash());
-        height > self.decided_height() && self.undecided.insert((height, hash), block).is_none()
+        let hash = block.hash();
+        let fits = self.get(&block.parent()).is_none_or(|parent| {
+            parent.height() + 1 == block.height() && parent.view() < block.view()
+        });
+        if !self.is_open(&block) || !fits || self.undecided.contains_key(&hash) {
+            return false;
+        }
+        self.undecided.insert(hash, block);
+        true
+    }
+
+    /// Whether a block may still be decided, by its height and view.
+    fn is_open(&self, block: &Block) -> bool {
+        block.height() > self.decided_height() && block.view() > self.decided_view()
+    }
+
+    /// Whether a block is in the log.
+    pub fn is_decided(&self, hash: &Digest) -> bool {
+        self.heights.contains_key(hash)
     }
 
     /// The height of the log's end.
@@ -75,6 +83,11 @@ impl Chain {
     /// The hash of the log's end.
     pub fn decided(&self) -> Digest {
         self.log[self.log.len() - 1].hash()
+    }
+
+    /// The view of the log's end.
+    pub fn decided_view(&self) -> View {
+        self.log[self.log.len() - 1].view()
     }
 
     /// The decided block of a height.
@@ -118,16 +131,18 @@ impl Chain {
 
     /// The undecided blocks from above the log up to `tip`, by ascending height.
     pub fn undecided(&self, tip: &Digest) -> Vec<Block> {
-        let above = self.decided_height();
-        self.path_above(tip, above)
+        self.path(tip, self.decided_height(), usize::MAX)
     }
 
     /// The blocks of the path to `tip` that are higher than `above`, by ascending height, as far
-    /// down as blocks are held.
-    pub fn path_above(&self, tip: &Digest, above: u64) -> Vec<Block> {
+    /// down as blocks are held, the highest `limit` of them.
+    pub fn path(&self, tip: &Digest, above: u64, limit: usize) -> Vec<Block> {
         let mut path = Vec::new();
         let mut hash = *tip;
         while let Some(block) = self.get(&hash).filter(|block| block.height() > above) {
+            if path.len() >= limit {
+                break;
+            }
             path.push(block.clone());
             hash = block.parent();
         }
@@ -153,38 +168,32 @@ impl Chain {
         self.executed.contains(id)
     }
 
-    /// Decides a block and all its ancestors. Forgets what can no longer be decided; those
-    /// hashes come second.
-    pub fn commit(&mut self, tip: &Digest) -> (Commit, Vec<Digest>) {
+    /// Decides a block and all its ancestors, if the path is held and extends the log. Gives
+    /// what is decided now, by ascending height, and the hashes of what can no longer be decided
+    /// and is forgotten.
+    pub fn commit(&mut self, tip: &Digest) -> (Vec<Block>, Vec<Digest>) {
+        if !self.holds_path(tip) || !self.extends(tip, &self.decided()) {
+            return (Vec::new(), Vec::new());
+        }
         let path = self.undecided(tip);
-        let below = match path.first() {
-            Some(first) => first.parent(),
-            None => *tip,
-        };
-        let Some(base) = self.get(&below) else { return (Commit::Missing(below), Vec::new()) };
-        let (base_height, base_hash) = (base.height(), base.hash());
-        if base_height > self.decided_height() {
-            return (Commit::Missing(base.parent()), Vec::new());
-        }
-        let on_log = self.decided_at(base_height).is_some_and(|block| block.hash() == base_hash);
-        if !on_log || (!path.is_empty() && base_height != self.decided_height()) {
-            return (Commit::Conflict, Vec::new());
-        }
         for block in &path {
-            self.heights.insert(block.hash(), block.height());
-            self.undecided.remove(&(block.height(), block.hash()));
+            let (height, hash) = (block.height(), block.hash());
+            self.heights.insert(hash, height);
+            self.undecided.remove(&hash);
             self.log.push(block.clone());
             self.executed.extend(block.requests().iter().copied());
         }
-        let forgotten = self.prune();
-        (Commit::Decided(path), forgotten)
+        (path, self.prune())
     }
 
-    /// Forgets blocks that are too low to be decided and are not in the log.
+    /// Forgets blocks that can no longer be decided.
     fn prune(&mut self) -> Vec<Digest> {
-        let above = self.undecided.split_off(&(self.decided_height() + 1, Digest::ZERO));
-        let lost = std::mem::replace(&mut self.undecided, above);
-        lost.into_keys().map(|(_, hash)| hash).collect()
+        let lost = self.undecided.iter().filter(|(_, block)| !self.is_open(block));
+        let lost: Vec<_> = lost.map(|(hash, _)| *hash).collect();
+        for hash in &lost {
+            self.undecided.remove(hash);
+        }
+        lost
     }
 }
 
@@ -193,7 +202,6 @@ mod tests {
     use byzlab_crypto::{KeyRing, Scheme, Signer};
 
     use super::*;
-    use crate::View;
 
     fn signer() -> Signer {
         let (_, mut signers) =
@@ -218,10 +226,10 @@ mod tests {
     #[test]
     fn a_block_is_decided_with_all_its_ancestors_in_order() {
         let (mut chain, blocks) = chain_of(3);
-        let (commit, _) = chain.commit(&blocks[3].hash());
-        assert_eq!(commit, Commit::Decided(blocks[1..].to_vec()));
-        assert_eq!(chain.commit(&blocks[2].hash()).0, Commit::Decided(vec![]), "decided before");
+        assert_eq!(chain.commit(&blocks[3].hash()).0, blocks[1..]);
+        assert_eq!(chain.commit(&blocks[2].hash()).0, [], "decided before");
         assert_eq!(chain.decided_height(), 3);
+        assert!(blocks.iter().all(|block| chain.get(&block.hash()) == Some(block)));
     }
 
     #[test]
@@ -230,13 +238,14 @@ mod tests {
         let mut chain = Chain::new(Digest::ZERO);
         chain.insert(blocks[3].clone());
         assert_eq!(chain.missing(&blocks[3].hash()), Some(blocks[2].hash()));
-        assert_eq!(chain.commit(&blocks[3].hash()).0, Commit::Missing(blocks[2].hash()));
-        assert_eq!(chain.commit(&blocks[1].hash()).0, Commit::Missing(blocks[1].hash()));
+        assert_eq!(chain.commit(&blocks[3].hash()).0, []);
+        assert_eq!(chain.commit(&blocks[1].hash()).0, []);
         assert!(full.holds_path(&blocks[3].hash()));
+        assert_eq!(full.path(&blocks[3].hash(), 0, 2), blocks[2..]);
     }
 
     #[test]
-    fn a_conflicting_block_is_reported_and_a_lost_fork_is_forgotten() {
+    fn a_lost_fork_is_forgotten_and_a_conflicting_block_is_not_decided() {
         let (mut chain, blocks) = chain_of(2);
         let fork = child(&blocks[1], 7);
         let deep = child(&fork, 8);
@@ -246,16 +255,15 @@ mod tests {
         assert_eq!(forgotten, [fork.hash()]);
         assert_eq!(chain.missing(&deep.hash()), Some(fork.hash()));
         assert!(!chain.insert(fork.clone()), "too low to be decided");
-        let mut other = Chain::new(Digest::ZERO);
-        for block in [&blocks[1], &blocks[2], &fork, &deep] {
-            other.insert(block.clone());
-        }
-        other.commit(&blocks[1].hash());
-        assert!(other.extends(&deep.hash(), &blocks[1].hash()));
-        assert!(!other.extends(&deep.hash(), &blocks[2].hash()));
-        other.commit(&deep.hash());
-        let rival = child(&blocks[2], 9);
-        other.insert(rival.clone());
-        assert_eq!(other.decided_height(), 3);
+        let rival = child(&blocks[0], 9);
+        assert!(!chain.insert(rival.clone()) && !chain.is_decided(&rival.hash()));
+        assert!(!chain.insert(child(&deep, 2)), "of a view that is decided");
+    }
+
+    #[test]
+    fn a_block_whose_height_or_view_does_not_fit_its_parent_is_not_held() {
+        let (mut chain, blocks) = chain_of(1);
+        assert!(!chain.insert(child(&blocks[1], 1)), "views grow along a chain");
+        assert!(chain.insert(child(&blocks[1], 2)));
     }
 }

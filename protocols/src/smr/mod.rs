@@ -16,6 +16,7 @@
 mod application;
 mod block;
 mod chain;
+mod commits;
 mod fetch;
 mod pool;
 mod replica;
@@ -23,9 +24,10 @@ mod request;
 
 pub use application::KeyValue;
 pub(crate) use block::payload_digest;
-pub use block::{Block, Header, MAX_BATCH, WireBlock};
-pub use chain::{Chain, Commit};
+pub use block::{Block, Header, MAX_BATCH, MAX_BLOCK_BYTES, WireBlock};
+pub use chain::Chain;
+pub use commits::{Commitment, Commits, Taken, conflict};
 pub use fetch::{Fetcher, MAX_WANTED, WINDOW};
 pub use pool::{MAX_PENDING, Pool};
-pub use replica::{Ordered, Replica, Sync, check_sync, sync_tag};
-pub use request::{Command, MAX_PAYLOAD, Request, RequestId};
+pub use replica::{MAX_BODIES_BYTES, Ordered, Replica, Sync, bodies, check_sync, sync_tag};
+pub use request::{Command, MAX_PAYLOAD, Request, RequestId, check_request};

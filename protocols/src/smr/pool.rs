@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Block, Chain, Request, RequestId};
+use super::{Block, Chain, MAX_BLOCK_BYTES, Request, RequestId, block::OVERHEAD};
 use crate::Time;
 
 /// The most requests that a party keeps waiting; later ones are turned away.
-pub const MAX_PENDING: usize = 100_000;
+pub const MAX_PENDING: usize = 1_000_000;
 
 /// Requests that were submitted and are not in the log, in the order of submission (corrections
 /// D3: by instant, client, number).
@@ -47,20 +47,25 @@ impl Pool {
         self.waiting.len()
     }
 
-    /// The requests in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Request> {
-        self.waiting.values()
+    /// The one that waits longest.
+    pub fn oldest(&self) -> Option<&Request> {
+        self.waiting.values().next()
     }
 
-    /// The next requests for a block on `parent`: in order, at most `limit`, without those that
-    /// are on the chain already, decided or not.
+    /// The next requests for a block on `parent`: in order, at most `limit` and no more bytes than
+    /// a block may have, without those that are on the chain already, decided or not.
     pub fn batch(&self, chain: &Chain, parent: &Block, limit: usize) -> Vec<Request> {
         let undecided = chain.undecided_requests(parent);
+        let mut bytes = 4 * OVERHEAD;
         self.waiting
             .iter()
             .filter(|((_, id), _)| !undecided.contains(id))
             .map(|(_, request)| request.clone())
             .take(limit)
+            .take_while(|request| {
+                bytes += request.body().payload.len() + OVERHEAD;
+                bytes <= MAX_BLOCK_BYTES
+            })
             .collect()
     }
 }

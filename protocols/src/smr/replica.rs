@@ -1,13 +1,22 @@
 //! One party's share in replication: chain, requests, application, and the bodies it lacks.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use byzlab_crypto::{Digest, Evidence, PartyId, Proof, Reject};
+use byzlab_crypto::{Certificate, Digest, Evidence, PartyId, Proof, Reject, Verified};
 use serde::{Deserialize, Serialize};
 
-use super::{Block, Chain, Commit, Fetcher, KeyValue, Pool, Request, WINDOW, WireBlock};
+use super::{
+    Block, Chain, Commitment, Fetcher, Header, KeyValue, Pool, Request, WINDOW, WireBlock,
+    commits::proof,
+};
 use crate::{Context, Decision, Effect, Effects, Protocol, Reply, RequestId, Tag, View};
+
+/// The most bytes of blocks in one message beside what it is about.
+pub const MAX_BODIES_BYTES: usize = 16 << 20;
 
 /// Messages by which parties bring each other up to date. They carry no authority: a body is
 /// accepted by its hash, whoever sent it.
@@ -58,6 +67,20 @@ pub fn sync_tag(message: &Sync) -> Tag {
     }
 }
 
+/// The wire forms of the newest blocks of a path, as many as go into one message.
+pub fn bodies(path: &[Block]) -> Vec<Arc<WireBlock>> {
+    let mut bytes = 0;
+    let newest = path.iter().rev().take(WINDOW).filter_map(|block| block.wire().cloned());
+    let mut bodies: Vec<_> = newest
+        .take_while(|wire| {
+            bytes += wire.bytes();
+            bytes <= MAX_BODIES_BYTES
+        })
+        .collect();
+    bodies.reverse();
+    bodies
+}
+
 /// One party's share in replication.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Replica {
@@ -70,8 +93,10 @@ pub struct Replica {
     pub pool: Pool,
     fetcher: Fetcher,
     application: KeyValue,
-    /// The first block seen of each view and proposer, the last [`WINDOW`] of them.
-    authored: BTreeMap<(View, PartyId), Block>,
+    /// The first header seen of each view's leader, for the last [`WINDOW`] views.
+    headers: BTreeMap<View, Verified<Header>>,
+    /// The views of those whose leader was accused.
+    accused: BTreeSet<View>,
 }
 
 impl Replica {
@@ -84,7 +109,8 @@ impl Replica {
             pool: Pool::default(),
             fetcher: Fetcher::default(),
             application: KeyValue::default(),
-            authored: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            accused: BTreeSet::new(),
         }
     }
 
@@ -92,7 +118,6 @@ impl Replica {
     pub fn recover(&mut self, blocks: &[Block]) {
         for block in blocks {
             self.chain.insert(block.clone());
-            self.authored.insert((block.view(), block.header().proposer), block.clone());
         }
     }
 
@@ -111,21 +136,31 @@ impl Replica {
         self.pool.batch(&self.chain, parent, self.batch)
     }
 
-    /// Sees a block; accuses its proposer if it proposed another one in that view.
+    /// Sees a block of a leader, of a view that has begun; accuses the leader if it proposed
+    /// another one in that view.
     pub fn witness<P: Protocol>(&mut self, block: &Block, context: &Context, fx: &mut Effects<P>) {
-        let first = self.authored.entry((block.view(), block.header().proposer));
-        let first = first.or_insert_with(|| block.clone());
-        if first != block {
-            let pair = first.signed_header(context).zip(block.signed_header(context));
-            let evidence = pair.and_then(|(first, second)| Evidence::pair(&first, &second));
-            evidence.into_iter().for_each(|evidence| fx.accuse(evidence));
+        let view = block.view();
+        if context.leader(view) != block.header().proposer || self.accused.contains(&view) {
+            return;
         }
-        while self.authored.len() > WINDOW {
-            self.authored.pop_first();
+        if self.headers.get(&view).is_some_and(|first| *first.body() == *block.header()) {
+            return;
+        }
+        let Some(header) = block.signed_header(context) else { return };
+        let first = self.headers.entry(view).or_insert_with(|| header.clone());
+        if let Some(evidence) = Evidence::pair(first, &header) {
+            self.accused.insert(view);
+            fx.accuse(evidence);
+        }
+        while self.headers.len() > WINDOW {
+            self.headers.pop_first();
+        }
+        while self.accused.len() > WINDOW {
+            self.accused.pop_first();
         }
     }
 
-    /// Holds a block, durably. Says whether it is new.
+    /// Holds a block of a view that has begun, durably. Says whether it is new.
     pub fn keep<P: Ordered>(
         &mut self,
         block: &Block,
@@ -143,8 +178,8 @@ impl Replica {
         new
     }
 
-    /// Holds those of the blocks that lie on the path down from `tip`: they are what a hash that
-    /// we know stands for. Says whether any was new.
+    /// Holds those of the blocks that lie on the path down from `tip`, which an honest party
+    /// holds: they are what a hash that we know stands for. Says whether any was new.
     pub fn adopt<P: Ordered>(
         &mut self,
         tip: &Digest,
@@ -153,58 +188,72 @@ impl Replica {
         fx: &mut Effects<P>,
     ) -> bool {
         let mut hash = *tip;
-        let mut any = false;
-        for _ in 0..=blocks.len() {
+        let mut path = Vec::new();
+        for _ in 0..=WINDOW + blocks.len() {
             if let Some(held) = self.chain.get(&hash) {
+                if held.height() <= self.chain.decided_height() {
+                    break;
+                }
                 hash = held.parent();
             } else if let Some(block) = blocks.iter().find(|block| block.hash() == hash) {
-                any |= self.keep(block, context, fx);
+                path.push(block);
                 hash = block.parent();
             } else {
                 break;
             }
         }
-        any
+        // From below, so that each finds its parent.
+        path.into_iter().rev().filter(|block| self.keep(block, context, fx)).count() > 0
     }
 
-    /// Looks for what is missing on the path to `tip`, which `sources` spoke of.
+    /// Looks for what is missing on the path to `tip`, of which something of view `view` spoke
+    /// that shows that an honest party holds it. `sources` are likely to.
     pub fn want<P: Ordered>(
         &mut self,
         tip: &Digest,
-        certified: bool,
+        view: View,
         sources: impl IntoIterator<Item = PartyId>,
         context: &Context,
         fx: &mut Effects<P>,
     ) {
         let Some(missing) = self.chain.missing(tip) else { return };
+        if view <= self.chain.decided_view() {
+            return;
+        }
         let me = self.me;
         let sources = sources.into_iter().filter(|source| *source != me);
-        if let Some(source) = self.fetcher.want(missing, certified, sources) {
-            self.ask(missing, source, context, fx);
+        let at_once = context.committee.one_honest();
+        let asked = self.fetcher.want(missing, view, sources, at_once);
+        if self.fetcher.wants(&missing).is_some() && !asked.is_empty() {
+            self.ask(missing, asked, context, fx);
         }
     }
 
     fn ask<P: Ordered>(
         &mut self,
         hash: Digest,
-        source: PartyId,
+        sources: Vec<PartyId>,
         context: &Context,
         fx: &mut Effects<P>,
     ) {
         let above = self.chain.decided_height();
-        fx.send(source, P::sync(Sync::Fetch { hash, above }));
+        for source in sources {
+            fx.send(source, P::sync(Sync::Fetch { hash, above }));
+        }
         fx.set_timer(P::sync_timer(hash), fx.now().after(context.delta * 2));
     }
 
-    /// Asks the next source, since the answer did not come in 2Δ.
+    /// Asks the next sources, since the answer did not come in 2Δ.
     pub fn ask_again<P: Ordered>(&mut self, hash: Digest, context: &Context, fx: &mut Effects<P>) {
-        if let Some(source) = self.fetcher.next(&hash, self.me, context.committee.n()) {
-            self.ask(hash, source, context, fx);
+        let committee = &context.committee;
+        let next = self.fetcher.next(&hash, self.me, committee.n(), committee.one_honest());
+        if !next.is_empty() {
+            self.ask(hash, next, context, fx);
         }
     }
 
-    /// Answers a fetch from what is held: the blocks up to the asked one, the highest
-    /// [`WINDOW`] of them, so that the asker can check each by a hash that it knows.
+    /// Answers a fetch from what is held: the block, and those below it down to what the asker
+    /// has; the highest of them, so that the asker can check each by a hash that it knows.
     pub fn answer<P: Ordered>(
         &self,
         from: PartyId,
@@ -212,9 +261,10 @@ impl Replica {
         above: u64,
         fx: &mut Effects<P>,
     ) {
-        let path = self.chain.path_above(hash, above);
-        let newest = &path[path.len().saturating_sub(WINDOW)..];
-        let blocks: Vec<_> = newest.iter().filter_map(|block| block.wire().cloned()).collect();
+        let Some(asked) = self.chain.get(hash) else { return };
+        // The block itself in any case: it may be one that the asker cannot place.
+        let above = above.min(asked.height().saturating_sub(1));
+        let blocks = bodies(&self.chain.path(hash, above, WINDOW));
         if !blocks.is_empty() {
             fx.send(from, P::sync(Sync::Blocks(blocks)));
         }
@@ -229,38 +279,37 @@ impl Replica {
         context: &Context,
         fx: &mut Effects<P>,
     ) -> bool {
-        let Some(tip) = blocks.iter().map(Block::hash).find(|hash| self.fetcher.wants(hash)) else {
-            return false;
-        };
-        let new = self.adopt(&tip, blocks, context, fx);
-        self.want(&tip, true, [from], context, fx);
+        let mut new = false;
+        for tip in blocks.iter().map(Block::hash) {
+            if let Some(view) = self.fetcher.wants(&tip) {
+                new |= self.adopt(&tip, blocks, context, fx);
+                // A block that cannot be placed is not looked for any longer.
+                self.fetcher.came(&tip);
+                if self.chain.get(&tip).is_some() {
+                    self.want(&tip, view, [from], context, fx);
+                }
+            }
+        }
         new
     }
 
-    /// Decides a block and its ancestors, executes them and answers the clients.
-    pub fn decide<P: Ordered>(
+    /// Decides a block and its ancestors by a commit certificate that [`super::Commits::take`]
+    /// called decided, executes them and answers the clients.
+    pub fn decide<P: Ordered, T: Commitment>(
         &mut self,
-        tip: &Digest,
-        proof: &Arc<dyn Proof>,
+        certificate: &Certificate<T>,
         fx: &mut Effects<P>,
-    ) -> Commit {
-        let (commit, forgotten) = self.chain.commit(tip);
-        match &commit {
-            Commit::Decided(blocks) => {
-                for block in blocks {
-                    fx.push(Effect::Decide(decision(block, proof).into()));
-                    self.execute(block, fx);
-                }
-                forgotten.into_iter().for_each(|hash| fx.push(Effect::Forget(hash)));
-            }
-            Commit::Conflict => {
-                let block = self.chain.get(tip).cloned();
-                let conflict = block.map(|block| decision(&block, proof));
-                conflict.into_iter().for_each(|other| fx.push(Effect::Conflict(other.into())));
-            }
-            Commit::Missing(_) => {}
+    ) {
+        let proof = proof(certificate);
+        let (decided, forgotten) = self.chain.commit(&certificate.statement().block());
+        for block in &decided {
+            fx.push(Effect::Decide(decision(block, &proof).into()));
+            self.execute(block, fx);
         }
-        commit
+        forgotten.into_iter().for_each(|hash| fx.push(Effect::Forget(hash)));
+        for hash in self.fetcher.decided(certificate.statement().view()) {
+            fx.cancel_timer(P::sync_timer(hash));
+        }
     }
 
     fn execute<P: Ordered>(&mut self, block: &Block, fx: &mut Effects<P>) {

@@ -3,8 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use byzlab_crypto::{PartyId, Statement, Verified};
+use byzlab_crypto::{PartyId, Reject, Signed, Statement, Verified};
 use serde::{Deserialize, Serialize};
+
+use crate::Context;
 
 /// The longest payload of a request, in bytes.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
@@ -36,6 +38,17 @@ impl Statement for Command {
 
 /// A request whose client's signature was checked.
 pub type Request = Arc<Verified<Command>>;
+
+/// Checks a request: its length and the signature of its client.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_request(context: &Context, request: &Signed<Command>) -> Result<Request, Reject> {
+    if request.body.payload.len() > MAX_PAYLOAD {
+        return Err(Reject::Oversize);
+    }
+    context.clients.check(request).map(Arc::new)
+}
 
 /// The name of a request.
 #[derive(

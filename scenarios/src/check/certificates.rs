@@ -36,6 +36,9 @@ impl Certificates {
     }
 
     pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>) {
+        if matches!(event.what, What::Recovered) {
+            self.open[event.party.index()] = None;
+        }
         let (What::Decided { slot, digest, .. }, Detail::Decision(decision)) = (event.what, detail)
         else {
             return;
