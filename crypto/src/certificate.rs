@@ -186,14 +186,21 @@ impl<T: Statement> StatementSet<T> {
     }
 
     /// Gathers statements that were checked one by one, the first of each signer.
-    pub fn gather(statements: impl IntoIterator<Item = Verified<T>>) -> StatementSet<T> {
+    ///
+    /// # Errors
+    /// One of them was checked with other keys.
+    pub fn gather(
+        committee: &Committee,
+        statements: impl IntoIterator<Item = Verified<T>>,
+    ) -> Result<StatementSet<T>, Reject> {
         let mut signers = PartySet::EMPTY;
         let mut statements: Vec<_> = statements
             .into_iter()
-            .filter(|statement: &Verified<T>| signers.insert(statement.by()))
+            .filter(|statement| signers.insert(statement.by()))
+            .map(Verified::into_signed)
             .collect();
-        statements.sort_unstable_by_key(Verified::by);
-        StatementSet { statements }
+        statements.sort_unstable_by_key(|signed| signed.by);
+        StatementSet::check(committee, &statements)
     }
 
     /// How many parties made a statement.

@@ -41,6 +41,11 @@ impl Committee {
         Ok(Committee { ring, f })
     }
 
+    /// The same committee with nothing remembered of what was checked.
+    pub fn fresh(&self) -> Committee {
+        Committee { ring: self.ring.fresh(), f: self.f }
+    }
+
     /// The number of parties.
     pub fn n(&self) -> usize {
         self.ring.len()

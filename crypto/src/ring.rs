@@ -31,6 +31,7 @@ pub enum KeyError {
     Count(usize),
 }
 
+#[derive(Clone)]
 enum Keys {
     Ed25519(Vec<VerifyingKey>),
     Ideal(Vec<IdealKey>),
@@ -145,6 +146,11 @@ impl KeyRing {
             certified: Certified::for_keys(count),
             checked: AtomicU64::new(0),
         }
+    }
+
+    /// The same keys with nothing remembered: for a second opinion on what was checked here.
+    pub fn fresh(&self) -> KeyRing {
+        KeyRing::new(self.instance, self.keys.clone(), self.len())
     }
 
     /// The instance that every signature is bound to.

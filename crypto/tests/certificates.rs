@@ -382,8 +382,10 @@ fn a_set_holds_each_signer_once_in_order_and_only_what_verifies() {
         let mut again: Vec<_> = set.iter().cloned().collect();
         again.reverse();
         again.push(signers[0].sign(vote(1, "another")));
-        let gathered = StatementSet::gather(again);
-        assert_eq!(gathered, set, "in the order of the signers, the first of each");
+        let gathered = StatementSet::gather(&committee, again.clone());
+        assert_eq!(gathered.as_ref(), Ok(&set), "in the order of the signers, each once");
+        let (elsewhere, _) = common::committee(SCHEMES[0], 4, 1, "elsewhere", 7);
+        assert!(StatementSet::gather(&elsewhere, again).is_err(), "checked with other keys");
 
         statements[1].body.view += 1;
         let wrong = Some(Reject::Signature(PartyId(1)));

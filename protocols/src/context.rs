@@ -48,7 +48,7 @@ pub struct Context {
     pub delta: Span,
 }
 
-// Two contexts of one instance are the same: the instance id binds all of it.
+// Machines are compared within one run, which has one context: its instance id stands for it.
 
 impl PartialEq for Context {
     fn eq(&self, other: &Self) -> bool {

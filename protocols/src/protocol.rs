@@ -213,7 +213,9 @@ pub trait Protocol: Data {
     /// Why every correct receiver refuses it.
     fn check(context: &Context, wire: &Self::Wire) -> Result<Self::Message, Reject>;
 
-    /// The instance starts, or the party comes back with what its disk holds.
+    /// The instance starts, or the party comes back with what its disk holds. A runtime calls it
+    /// at time 0 exactly, once; later on only after a crash: a party that finds nothing on its
+    /// disk then has lost what it signed and stays mute (corrections A10).
     fn start(&mut self, recovered: Option<&Stored<Self::Record>>, fx: &mut Effects<Self>);
 
     /// A client's request reaches the party.

@@ -153,9 +153,9 @@ impl World {
                     let chain = packet.verdict(&lab.context).clone();
                     let chain = chain.expect("what honest parties send is right");
                     // What it sends at the start of the next broadcast is another story.
-                    if chain.broadcast == View(1) {
+                    if chain.broadcast() == View(1) {
                         seat.sent += 1;
-                        self.seen.insert((seat.party, chain.digest));
+                        self.seen.insert((seat.party, chain.digest()));
                         self.on_the_way.push((seat.party, chain));
                     }
                 }
@@ -262,7 +262,7 @@ impl Search<'_> {
         let lab = self.lab;
         for at in (0..self.moves.len()).filter(|_| left > 0) {
             let Move { to, value, chain, honest } = &self.moves[at];
-            let digest = chain.digest;
+            let digest = chain.digest();
             if !honest.iter().all(|party| world.seen.contains(&(*party, digest))) {
                 continue;
             }

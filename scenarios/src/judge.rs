@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use byzlab_crypto::{Digest, Evidence, PartyId};
+use byzlab_crypto::{Digest, Evidence, PartyId, PartySet};
 use byzlab_protocols::{Context, Time};
 use byzlab_trace::{Detail, Event, Observer, RunDigest, What};
 
@@ -86,8 +86,9 @@ pub struct Judge {
     certificates: Certificates,
     accountability: Accountability,
     fired: Fired,
-    /// Judged parties: fewer, once the adversary corrupts some.
-    corrupted: byzlab_crypto::PartySet,
+    /// Who is judged: fewer, once the adversary corrupts some.
+    judged: PartySet,
+    corrupted: PartySet,
     out_of_model: Option<String>,
     /// Lines of the pseudo-code that fired at honest parties.
     noted: Vec<u64>,
@@ -103,13 +104,14 @@ impl Judge {
             context: context.clone(),
             digest: RunDigest::default(),
             meter: Meter::new(about, judged, scenario.n, scenario.f),
-            agreement: Agreement::new(judged),
-            validity: Validity::new(),
-            integrity: Integrity::new(judged, scenario.n),
+            agreement: Agreement::default(),
+            validity: Validity::default(),
+            integrity: Integrity::new(scenario.n),
             termination: Termination::new(scenario.n),
-            certificates: Certificates::new(context.clone(), judged),
+            certificates: Certificates::new(context),
             accountability: Accountability::new(context.clone(), about, plan),
             fired: Fired::new(&scenario.faults),
+            judged,
             corrupted: scenario.traitors(),
             out_of_model: None,
             noted: vec![0; about.lines.len() + 1],
@@ -144,15 +146,13 @@ impl Judge {
 
     /// The verdict on a run that ended at `end`.
     pub(crate) fn verdict(&self, scenario: &Scenario, end: Time, quiet: bool) -> Verdict {
-        let mut judged = self.plan.judged;
-        self.corrupted.iter().for_each(|party| judged.remove(party));
         let agreement = self.agreement.finish();
         let accountability = self.accountability.finish(agreement.finding, scenario.faulty(), end);
         let found = [
             agreement,
-            self.validity.finish(&self.plan),
+            self.validity.finish(&self.plan, &self.judged),
             self.integrity.finish(),
-            self.termination.finish(&self.plan, &judged, end, quiet),
+            self.termination.finish(&self.plan, &self.judged, end, quiet),
             self.certificates.finish(),
             accountability,
         ];
@@ -299,7 +299,7 @@ impl Observer for Judge {
             }
             What::Timer | What::Persisted | What::Rejected(_) => return,
             What::Noted(line) => {
-                if self.plan.judged.contains(event.party)
+                if self.judged.contains(event.party)
                     && let Some(count) = self.noted.get_mut(usize::from(line))
                 {
                     *count += 1;
@@ -308,6 +308,8 @@ impl Observer for Judge {
             }
             What::Corrupted => {
                 self.corrupted.insert(event.party);
+                self.judged.remove(event.party);
+                self.accountability.corrupted(event.party);
             }
             What::OutOfModel => {
                 if let Detail::Text(text) = detail {
@@ -318,13 +320,15 @@ impl Observer for Judge {
         }
         let plan = self.plan.clone();
         self.meter.see(event, detail, &plan);
-        self.agreement.see(event, detail);
-        self.validity.see(event, detail, &plan);
-        self.integrity.see(event, detail);
-        self.termination.see(event, detail, &plan);
-        self.certificates.see(event, detail);
-        self.accountability.see(event, detail, &plan);
         self.fired.see(event);
+        if self.judged.contains(event.party) {
+            self.agreement.see(event, detail);
+            self.validity.see(event, detail, &plan);
+            self.integrity.see(event, detail);
+            self.termination.see(event, detail, &plan);
+            self.certificates.see(event, detail);
+            self.accountability.see(event, detail);
+        }
     }
 
     fn boxed(&self) -> Box<dyn Observer> {

@@ -186,8 +186,8 @@ static SCRIPTS: &[Script<DolevStrong>] = &[
             0,
             |context| round(context, 1),
             |env| {
-                let mut sent = to(&[1], &chain(env, "u", &[0]));
-                sent.extend(to(&[1, 2], &chain(env, "v", &[0])));
+                let mut sent = to(&[1], &chain(env, "v", &[0]));
+                sent.extend(to(&[1, 2], &chain(env, "u", &[0])));
                 sent.extend(to(&[2], &chain(env, "w", &[0])));
                 sent
             },

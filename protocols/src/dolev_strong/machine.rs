@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     About, Context, Decision, Effect, Effects, Field, Protocol, Request, Situation, Stored, Tag,
-    Time, Values, View, effects::Shown, value_digest,
+    Time, Values, View,
+    effects::Shown,
+    smr::{MAX_PAYLOAD, MAX_PENDING},
+    value_digest,
 };
 
 /// The moments at which a party acts.
@@ -56,8 +59,11 @@ pub struct DolevStrong {
     sent: usize,
     /// Kept chains by length, in the order of arrival.
     kept: BTreeMap<u64, Vec<Arc<Chain>>>,
+    /// Chains of the next broadcast, if its sender's clock is ahead: of two values at the most.
+    early: Vec<Arc<Chain>>,
     /// The sender's own signature on the first value that was seen.
     first: Option<Verified<Endorse>>,
+    accused: bool,
 }
 
 impl Protocol for DolevStrong {
@@ -90,7 +96,9 @@ impl Protocol for DolevStrong {
             extracted: Vec::new(),
             sent: 0,
             kept: BTreeMap::new(),
+            early: Vec::new(),
             first: None,
+            accused: false,
         }
     }
 
@@ -110,8 +118,12 @@ impl Protocol for DolevStrong {
         }
     }
 
-    fn command(&mut self, request: &Request, _fx: &mut Effects<Self>) {
-        self.inputs.push_back(request.body().payload.clone().into());
+    fn command(&mut self, request: &Request, fx: &mut Effects<Self>) {
+        let value = &request.body().payload;
+        if value.len() > MAX_PAYLOAD || self.inputs.len() >= MAX_PENDING {
+            return fx.push(Effect::Refuse(Reject::Oversize));
+        }
+        self.inputs.push_back(value.clone().into());
     }
 
     fn message(&mut self, from: PartyId, chain: &Arc<Chain>, fx: &mut Effects<Self>) {
@@ -167,12 +179,15 @@ impl DolevStrong {
         self.sent = 0;
         self.kept.clear();
         self.first = None;
+        self.accused = false;
         fx.enter(broadcast);
         fx.set_timer(Timer::End(broadcast, 1), self.end_of(1));
-        if self.sender() != self.me.party() {
-            return;
+        for chain in std::mem::take(&mut self.early) {
+            self.on_chain(&chain, fx);
         }
-        if let Some(value) = self.inputs.pop_front() {
+        if self.sender() == self.me.party()
+            && let Some(value) = self.inputs.pop_front()
+        {
             let digest = value_digest(&value);
             self.extracted.push(digest);
             self.persist(fx);
@@ -187,6 +202,9 @@ impl DolevStrong {
     /// Line 2: a chain arrives.
     fn on_chain(&mut self, chain: &Arc<Chain>, fx: &mut Effects<Self>) {
         let rules = self.rules;
+        if chain.broadcast == self.broadcast.next() {
+            return self.keep_early(chain, fx);
+        }
         let signers = chain.signers();
         let length = chain.length() as u64;
         if !(rules.belongs)(chain.broadcast, self.broadcast) {
@@ -214,11 +232,22 @@ impl DolevStrong {
         }
     }
 
+    /// Clocks differ by less than Δ (corrections A6): the next broadcast may have begun elsewhere.
+    fn keep_early(&mut self, chain: &Arc<Chain>, fx: &mut Effects<Self>) {
+        let begun = chain.endorsements[0].by() == self.context.leader(chain.broadcast);
+        let known = self.early.iter().any(|early| early.digest == chain.digest);
+        if !begun || known || self.early.len() >= 2 {
+            return fx.refuse("chain of the next broadcast");
+        }
+        self.early.push(chain.clone());
+    }
+
     /// Line 7: the sender signed two values.
     fn suspect(&mut self, chain: &Chain, fx: &mut Effects<Self>) {
         let own = &chain.endorsements[0];
         let first = self.first.get_or_insert_with(|| own.clone());
-        if let Some(evidence) = Evidence::pair(first, own) {
+        if let Some(evidence) = Evidence::pair(first, own).filter(|_| !self.accused) {
+            self.accused = true;
             fx.note(7);
             fx.accuse(evidence);
         }

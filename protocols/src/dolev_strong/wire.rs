@@ -58,16 +58,26 @@ pub struct Wire {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chain {
     /// The number of the broadcast.
-    pub broadcast: View,
+    pub(super) broadcast: View,
     /// The value.
-    pub value: Arc<[u8]>,
+    pub(super) value: Arc<[u8]>,
     /// Its digest.
-    pub digest: Digest,
-    /// The signatures, in order.
-    pub endorsements: Vec<Verified<Endorse>>,
+    pub(super) digest: Digest,
+    /// The signatures, in order: one at least.
+    pub(super) endorsements: Vec<Verified<Endorse>>,
 }
 
 impl Chain {
+    /// The number of the broadcast.
+    pub fn broadcast(&self) -> View {
+        self.broadcast
+    }
+
+    /// The digest of the value.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// Who signed, in order.
     pub fn signers(&self) -> Vec<PartyId> {
         self.endorsements.iter().map(Verified::by).collect()

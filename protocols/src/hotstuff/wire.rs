@@ -520,7 +520,7 @@ pub(super) fn certify(
     high: Option<&Qc>,
 ) -> Option<TimeoutCertificate> {
     let high = high.map(Certificate::claim);
-    gather(committee, StatementSet::gather(timeouts), high).ok()
+    gather(committee, StatementSet::gather(committee, timeouts).ok()?, high).ok()
 }
 
 impl Commitment for Vote {

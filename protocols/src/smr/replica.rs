@@ -10,8 +10,8 @@ use byzlab_crypto::{Certificate, Digest, Evidence, PartyId, Proof, Reject, Verif
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Block, Chain, Commitment, Fetcher, Header, KeyValue, Pool, Request, WINDOW, WireBlock,
-    commits::proof,
+    Block, Chain, Commitment, Fetcher, Header, KeyValue, MAX_PAYLOAD, Pool, Request, WINDOW,
+    WireBlock, commits::proof,
 };
 use crate::{Context, Decision, Effect, Effects, Protocol, Reply, RequestId, Tag, View};
 
@@ -128,7 +128,9 @@ impl Replica {
 
     /// Takes a request in; says whether it waits now and did not before.
     pub fn submit<P: Protocol>(&mut self, request: &Request, fx: &Effects<P>) -> bool {
-        !self.chain.is_executed(&RequestId::of(request)) && self.pool.submit(request, fx.now())
+        request.body().payload.len() <= MAX_PAYLOAD
+            && !self.chain.is_executed(&RequestId::of(request))
+            && self.pool.submit(request, fx.now())
     }
 
     /// The requests for a block on `parent`.

@@ -33,17 +33,16 @@ impl Accountability {
         }
     }
 
-    pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>, plan: &Plan) {
-        match (event.what, detail) {
-            (What::Corrupted, _) => {
-                self.corrupted.insert(event.party);
-            }
-            // What a corrupted party says of others is nobody's accusation.
-            (What::Accused(_), Detail::Evidence(evidence)) if plan.judged.contains(event.party) => {
-                self.accuse(evidence, event.at, Some(event));
-            }
-            _ => {}
+    /// Sees what an honest party does: what corrupted ones say of others is nobody's accusation.
+    pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>) {
+        if let (What::Accused(_), Detail::Evidence(evidence)) = (event.what, detail) {
+            self.accuse(evidence, event.at, Some(event));
         }
+    }
+
+    /// A party is corrupted from now on.
+    pub(crate) fn corrupted(&mut self, party: PartyId) {
+        self.corrupted.insert(party);
     }
 
     /// Takes in an accusation of a party, or of the forensics after the run.

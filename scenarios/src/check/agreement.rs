@@ -3,13 +3,12 @@
 use byzlab_crypto::{Digest, PartyId, PartySet};
 use byzlab_trace::{Detail, Event, EventId, What};
 
-use super::{Found, Violation};
+use super::{Found, Violation, value};
 use crate::Property;
 
 /// The first honest decision of each slot, and the first disagreement.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Agreement {
-    judged: PartySet,
     /// By slot, counted from 1.
     first: Vec<Option<First>>,
     parties: PartySet,
@@ -25,14 +24,8 @@ struct First {
 }
 
 impl Agreement {
-    pub(crate) fn new(judged: PartySet) -> Self {
-        Agreement { judged, first: Vec::new(), parties: PartySet::EMPTY, violation: None }
-    }
-
+    /// Sees what an honest party does.
     pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>) {
-        if !self.judged.contains(event.party) {
-            return;
-        }
         match (event.what, detail) {
             (What::Decided { slot, digest, .. }, Detail::Decision(decision)) => {
                 self.parties.insert(event.party);
@@ -110,9 +103,4 @@ impl Agreement {
             }
         }
     }
-}
-
-/// A decided value for people.
-fn value(digest: Digest) -> String {
-    if digest == Digest::ZERO { "the default value".to_owned() } else { digest.to_string() }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use byzlab_crypto::{Committee, Digest, PartySet, Proof};
+use byzlab_crypto::{Committee, Digest, PartyId, Proof};
 use byzlab_protocols::Context;
 use byzlab_trace::{Detail, Event, EventId, What};
 
@@ -12,8 +12,8 @@ use crate::Property;
 /// Checks proofs; a proof may be of a later slot that is linked to the decided one.
 #[derive(Clone)]
 pub(crate) struct Certificates {
-    context: Arc<Context>,
-    judged: PartySet,
+    /// Of its own, so that nothing counts as checked because the run checked it.
+    committee: Arc<Committee>,
     /// By party: what its proof is of, and the last decided value, while the proof's own slot
     /// is still to come.
     open: Vec<Option<Open>>,
@@ -30,11 +30,13 @@ struct Open {
 }
 
 impl Certificates {
-    pub(crate) fn new(context: Arc<Context>, judged: PartySet) -> Self {
-        let open = vec![None; context.committee.n()];
-        Certificates { context, judged, open, checked: 0, without: 0, violation: None }
+    pub(crate) fn new(context: &Context) -> Self {
+        let committee = Arc::new(context.committee.fresh());
+        let open = vec![None; committee.n()];
+        Certificates { committee, open, checked: 0, without: 0, violation: None }
     }
 
+    /// Sees what an honest party does.
     pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>) {
         if matches!(event.what, What::Recovered) {
             self.open[event.party.index()] = None;
@@ -43,9 +45,6 @@ impl Certificates {
         else {
             return;
         };
-        if !self.judged.contains(event.party) {
-            return;
-        }
         let Some(proof) = &decision.proof else {
             self.without += 1;
             return;
@@ -57,7 +56,7 @@ impl Certificates {
                 Some(format!("slot {slot} does not follow what the same proof decided before it"))
             }
             Some(open) if open.subject == proof.subject() => None,
-            _ => check(&self.context.committee, proof.as_ref()),
+            _ => check(&self.committee, proof.as_ref()),
         };
         if let Some(why) = wrong {
             let text = format!(
@@ -86,7 +85,7 @@ impl Certificates {
         if let Some(violation) = &self.violation {
             return Found::violated(violation.clone());
         }
-        let mut open = self.open.iter().zip(byzlab_crypto::PartyId::all(self.open.len()));
+        let mut open = self.open.iter().zip(PartyId::all(self.open.len()));
         if let Some((open, party)) = open.find_map(|(open, party)| Some((open.as_ref()?, party))) {
             return Found::violated(Violation {
                 property: Property::Certificates,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use byzlab_crypto::{Digest, PartySet};
+use byzlab_crypto::{Digest, PartyId};
 use byzlab_protocols::{RequestId, Time};
 use byzlab_trace::{Detail, Event, EventId, What};
 
@@ -15,7 +15,6 @@ use crate::Property;
 /// The log of every party.
 #[derive(Clone)]
 pub(crate) struct Integrity {
-    judged: PartySet,
     logs: Vec<Log>,
     violation: Option<Violation>,
 }
@@ -29,14 +28,12 @@ struct Log {
 }
 
 impl Integrity {
-    pub(crate) fn new(judged: PartySet, n: usize) -> Self {
-        Integrity { judged, logs: vec![Log::default(); n], violation: None }
+    pub(crate) fn new(n: usize) -> Self {
+        Integrity { logs: vec![Log::default(); n], violation: None }
     }
 
+    /// Sees what an honest party does.
     pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>) {
-        if !self.judged.contains(event.party) {
-            return;
-        }
         let log = &mut self.logs[event.party.index()];
         match (event.what, detail) {
             (What::Recovered, _) => log.repeats = log.slots.len(),
@@ -54,7 +51,7 @@ impl Integrity {
         }
     }
 
-    fn violated(&mut self, at: Time, party: byzlab_crypto::PartyId, event: EventId, text: String) {
+    fn violated(&mut self, at: Time, party: PartyId, event: EventId, text: String) {
         let property = Property::Integrity;
         let (parties, events) = (vec![party], vec![event]);
         self.violation.get_or_insert(Violation { property, at, parties, events, text });

@@ -11,7 +11,7 @@ mod integrity;
 mod termination;
 mod validity;
 
-use byzlab_crypto::PartyId;
+use byzlab_crypto::{Digest, PartyId};
 use byzlab_protocols::Time;
 use byzlab_trace::EventId;
 
@@ -62,4 +62,9 @@ impl Found {
         let detail = violation.text.clone();
         Found { finding: Finding::Violated, detail, violation: Some(violation) }
     }
+}
+
+/// A decided value for people.
+pub(crate) fn value(digest: Digest) -> String {
+    if digest == Digest::ZERO { "the default value".to_owned() } else { digest.to_string() }
 }

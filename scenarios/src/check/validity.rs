@@ -3,31 +3,31 @@
 //! Ordering: every request of a decided block was made by its client (external validity).
 //! Broadcast: an honest sender's value is what is decided of its broadcast (broadcast validity).
 
+use std::collections::BTreeMap;
+
+use byzlab_crypto::{PartyId, PartySet};
 use byzlab_trace::{Detail, Event, What};
 
-use super::{Found, Violation};
+use super::{Found, Violation, value};
 use crate::{Property, setup::Plan};
 
 /// The first decision that nobody asked for.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Validity {
     decided: bool,
     violation: Option<Violation>,
+    /// By sender: the first of its broadcasts of which something else was decided. Whether it was
+    /// honest shows at the end.
+    broken: BTreeMap<PartyId, Violation>,
 }
 
 impl Validity {
-    pub(crate) fn new() -> Self {
-        Validity { decided: false, violation: None }
-    }
-
+    /// Sees what an honest party does.
     pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>, plan: &Plan) {
         let (What::Decided { slot, digest, .. }, Detail::Decision(decision)) = (event.what, detail)
         else {
             return;
         };
-        if !plan.judged.contains(event.party) {
-            return;
-        }
         self.decided = true;
         let invented = decision.requests.iter().find(|id| !plan.requests.contains_key(id));
         if let Some(id) = invented {
@@ -35,35 +35,24 @@ impl Validity {
                 "slot {slot}: party {} executes {id}, which no client asked for",
                 event.party
             );
-            self.violated(event, text);
+            self.violation.get_or_insert(violation(event, text));
         }
-        let Some((sender, value)) = plan.broadcasts.get(slot as usize - 1) else { return };
-        if plan.judged.contains(*sender) && digest != *value {
+        let Some((sender, sent)) = plan.broadcasts.get(slot as usize - 1) else { return };
+        if digest != *sent {
             let text = format!(
-                "broadcast {slot}: honest party {sender} sent {value}, party {} decided {}",
+                "broadcast {slot}: honest party {sender} sent {sent}, party {} decided {}",
                 event.party,
-                if digest == byzlab_crypto::Digest::ZERO {
-                    "the default value".to_owned()
-                } else {
-                    digest.to_string()
-                },
+                value(digest),
             );
-            self.violated(event, text);
+            self.broken.entry(*sender).or_insert_with(|| violation(event, text));
         }
     }
 
-    fn violated(&mut self, event: &Event, text: String) {
-        self.violation.get_or_insert(Violation {
-            property: Property::Validity,
-            at: event.at,
-            parties: vec![event.party],
-            events: vec![event.id],
-            text,
-        });
-    }
-
-    pub(crate) fn finish(&self, plan: &Plan) -> Found {
-        match &self.violation {
+    /// What is found, given who was honest to the end.
+    pub(crate) fn finish(&self, plan: &Plan, honest: &PartySet) -> Found {
+        let broken = self.broken.iter().filter(|(sender, _)| honest.contains(**sender));
+        let broken = broken.map(|(_, violation)| violation).min_by_key(|violation| violation.at);
+        match self.violation.as_ref().or(broken) {
             Some(violation) => Found::violated(violation.clone()),
             None if !self.decided => Found::undecided("nobody decided"),
             None if plan.broadcasts.is_empty() => {
@@ -71,5 +60,15 @@ impl Validity {
             }
             None => Found::holds("what honest senders sent is what was decided"),
         }
+    }
+}
+
+fn violation(event: &Event, text: String) -> Violation {
+    Violation {
+        property: Property::Validity,
+        at: event.at,
+        parties: vec![event.party],
+        events: vec![event.id],
+        text,
     }
 }
