@@ -46,7 +46,7 @@ impl StoppedBy {
 /// How long a run took on this machine, and how much it was.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Timing {
-    /// From scenario to verdict.
+    /// From scenario to verdict, by the clock that was given.
     pub elapsed: Duration,
     /// Messages that arrived.
     pub deliveries: u64,

@@ -2,10 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -130,7 +127,7 @@ type Result3 = Result<(Scenario, Run), Failure>;
 
 impl Suite<'_> {
     fn run(&mut self, jobs: &[Job<'_>]) -> Result<Status, Failure> {
-        let progress = progress(jobs.len());
+        let (progress, started) = (progress(jobs.len()), Instant::now());
         let mut status = Status::Expected;
         let mut outcomes: Vec<(Outcome, String)> = Vec::new();
         let mut kept = Vec::new();
@@ -170,6 +167,13 @@ impl Suite<'_> {
         if !self.single && !self.args.json {
             let paint = self.output.paint();
             self.output.text(&summary(&outcomes, paint))?;
+            if self.args.timing {
+                let seconds = started.elapsed().as_secs_f64();
+                let (rate, threads) =
+                    (outcomes.len() as f64 / seconds, rayon::current_num_threads());
+                let line = format!("{seconds:.2} s, {rate:.0} runs a second on {threads} threads");
+                self.output.line(&line)?;
+            }
         }
         if let Some(file) = &self.args.junit {
             let xml = junit(&kept).map_err(|error| Failure::Usage(error.to_string()))?;
@@ -257,9 +261,17 @@ pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
-/// Time since the process first asked.
+/// The processor time that this thread has used.
+#[cfg(unix)]
 pub(crate) fn clock() -> Duration {
-    static START: OnceLock<Instant> = OnceLock::new();
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Time since the process first asked, where the system tells no processor time.
+#[cfg(not(unix))]
+pub(crate) fn clock() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     START.get_or_init(Instant::now).elapsed()
 }
 

@@ -7,10 +7,15 @@ use crate::{Event, What};
 
 /// Hashes events as they come. Two runs with one digest were the same run: every send, arrival,
 /// decision, timer and fault in the same order at the same time. Signature bytes are not in it.
+///
+/// Times are counted from the event before, causes and sends back from the event itself, and a
+/// number takes as many bytes as it needs (LEB128): a few bytes an event, one string for one run.
 #[derive(Clone)]
 pub struct RunDigest {
     hasher: Hasher256,
     buffer: Vec<u8>,
+    /// The time of the event before.
+    now: u64,
 }
 
 /// Bytes that are gathered before they are hashed.
@@ -19,8 +24,9 @@ const BLOCK: usize = 16 * 1024;
 impl Default for RunDigest {
     fn default() -> Self {
         RunDigest {
-            hasher: Hasher256::new("byzlab/run/1"),
+            hasher: Hasher256::new("byzlab/run/2"),
             buffer: Vec::with_capacity(BLOCK + 256),
+            now: 0,
         }
     }
 }
@@ -31,15 +37,13 @@ impl RunDigest {
         if matches!(event.what, What::Shown) {
             return;
         }
-        let kind = kind(&event.what);
         let cause = event.cause.map_or(0, |cause| cause.0);
-        let mut head = [0; 19];
-        head[0] = kind;
-        head[1..9].copy_from_slice(&event.at.0.to_le_bytes());
-        head[9..11].copy_from_slice(&event.party.0.to_le_bytes());
-        head[11..].copy_from_slice(&cause.to_le_bytes());
-        self.buffer.extend_from_slice(&head);
-        self.rest(&event.what);
+        self.buffer.push(kind(&event.what));
+        self.number(event.at.0.wrapping_sub(self.now));
+        self.now = event.at.0;
+        self.number(u64::from(event.party.0));
+        self.number(event.id.0.wrapping_sub(cause));
+        self.rest(event);
         if self.buffer.len() >= BLOCK {
             self.flush();
         }
@@ -57,22 +61,23 @@ impl RunDigest {
     }
 
     /// What the kind of event says beside time, party and cause.
-    fn rest(&mut self, what: &What) {
-        match what {
-            What::Delivered { send, .. } => self.number(send.0),
+    fn rest(&mut self, event: &Event) {
+        match &event.what {
+            What::Delivered { send, .. } => self.number(event.id.0.wrapping_sub(send.0)),
             What::Sent { to, tag, bytes, hops, .. } => {
                 self.number(match to {
-                    Target::All => u64::MAX,
-                    Target::One(party) => u64::from(party.0),
+                    Target::All => 0,
+                    Target::One(party) => 1 + u64::from(party.0),
                 });
                 self.text(tag.kind);
                 self.number(tag.view.0);
                 self.number(tag.slot);
                 self.digest(&tag.digest);
-                self.number(u64::from(*bytes) << 32 | u64::from(*hops));
+                self.number(u64::from(*bytes));
+                self.number(u64::from(*hops));
             }
             What::Dropped { send, why, .. } => {
-                self.number(send.0);
+                self.number(event.id.0.wrapping_sub(send.0));
                 self.number(*why as u64);
             }
             What::Submitted(id) | What::Replied(id) => {
@@ -93,7 +98,7 @@ impl RunDigest {
             What::Noted(line) => self.number(u64::from(*line)),
             What::Entered(view) => self.number(view.0),
             What::Accused(party) => self.number(u64::from(party.0)),
-            What::Network(_) => self.text(what.name()),
+            What::Network(_) => self.text(event.what.name()),
             What::Fired(fault) => self.number(u64::from(fault.0)),
             What::Timer
             | What::Persisted
@@ -106,8 +111,13 @@ impl RunDigest {
         }
     }
 
-    fn number(&mut self, number: u64) {
-        self.buffer.extend_from_slice(&number.to_le_bytes());
+    #[inline]
+    fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.buffer.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.buffer.push(number as u8);
     }
 
     fn digest(&mut self, digest: &Digest) {

@@ -25,12 +25,7 @@ pub(super) fn rules() -> Vec<EvidenceRule> {
 /// [`Vote`] calls contradicting, and all votes are inside the certificates received: so the pairs
 /// are looked for directly, and nobody else is ever named.
 pub(super) fn culprits(context: &Context, witnessed: &[Arc<Packet<HotStuff>>]) -> Vec<Evidence> {
-    let mut casebook = Casebook {
-        context,
-        headers: BTreeMap::new(),
-        votes: BTreeMap::new(),
-        proofs: BTreeMap::new(),
-    };
+    let mut casebook = Casebook::default();
     for message in witnessed.iter().filter_map(|packet| packet.verdict(context).as_ref().ok()) {
         casebook.enter(message);
     }
@@ -39,14 +34,14 @@ pub(super) fn culprits(context: &Context, witnessed: &[Arc<Packet<HotStuff>>]) -
 }
 
 /// What was signed, by signer and view.
-struct Casebook<'a> {
-    context: &'a Context,
+#[derive(Default)]
+struct Casebook {
     headers: BTreeMap<(PartyId, View), Verified<Header>>,
     votes: BTreeMap<(PartyId, Phase, View), Verified<Vote>>,
     proofs: BTreeMap<(PartyId, String), Evidence>,
 }
 
-impl Casebook<'_> {
+impl Casebook {
     fn enter(&mut self, message: &Message) {
         match message {
             Message::NewView { high, entry, .. } => {
@@ -93,10 +88,10 @@ impl Casebook<'_> {
     }
 
     fn block(&mut self, block: &Block) {
-        if let Some(header) = block.signed_header(self.context) {
+        if let Some(header) = block.signed_header() {
             let key = (header.by(), header.body().view);
             let first = self.headers.entry(key).or_insert_with(|| header.clone());
-            let evidence = Evidence::pair(first, &header);
+            let evidence = Evidence::pair(first, header);
             self.prove(evidence);
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn rules() -> Vec<EvidenceRule> {
 /// certificate. Every culprit that it names signed such a pair, and all of these statements are
 /// among those received: so the pairs are looked for directly, and nobody else is ever named.
 pub(super) fn culprits(context: &Context, witnessed: &[Arc<Packet<Pbft>>]) -> Vec<Evidence> {
-    let mut casebook = Casebook::new(context);
+    let mut casebook = Casebook::default();
     for message in witnessed.iter().filter_map(|packet| packet.verdict(context).as_ref().ok()) {
         casebook.enter(message);
     }
@@ -41,8 +41,8 @@ pub(super) fn culprits(context: &Context, witnessed: &[Arc<Packet<Pbft>>]) -> Ve
 }
 
 /// What was signed, by signer and view.
-struct Casebook<'a> {
-    context: &'a Context,
+#[derive(Default)]
+struct Casebook {
     headers: Signed<Header>,
     votes: Signed<Vote>,
     votes2: Signed<Vote2>,
@@ -55,18 +55,7 @@ type Proofs = BTreeMap<(PartyId, String), Evidence>;
 
 type Signed<T> = BTreeMap<(PartyId, View), Verified<T>>;
 
-impl<'a> Casebook<'a> {
-    fn new(context: &'a Context) -> Self {
-        Casebook {
-            context,
-            headers: BTreeMap::new(),
-            votes: BTreeMap::new(),
-            votes2: BTreeMap::new(),
-            statuses: Vec::new(),
-            evidence: BTreeMap::new(),
-        }
-    }
-
+impl Casebook {
     fn enter(&mut self, message: &Message) {
         match message {
             Message::Status { report, commit, bodies, .. } => {
@@ -96,9 +85,9 @@ impl<'a> Casebook<'a> {
     }
 
     fn block(&mut self, block: &Block) {
-        if let Some(header) = block.signed_header(self.context) {
+        if let Some(header) = block.signed_header() {
             let view = header.body().view;
-            note(&mut self.headers, &mut self.evidence, view, &header);
+            note(&mut self.headers, &mut self.evidence, view, header);
         }
     }
 

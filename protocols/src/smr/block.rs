@@ -97,8 +97,8 @@ pub struct Block {
 
 struct Inner {
     header: Header,
-    /// Nothing only for genesis.
-    wire: Option<Arc<WireBlock>>,
+    /// The header under a signature that was checked, and the wire form; nothing only for genesis.
+    signed: Option<(Verified<Header>, Arc<WireBlock>)>,
     requests: Arc<[RequestId]>,
 }
 
@@ -115,7 +115,7 @@ impl Block {
             justification: Digest::ZERO,
             payload: payload_digest(&[]),
         };
-        let inner = Inner { wire: None, requests: [].into(), header };
+        let inner = Inner { signed: None, requests: [].into(), header };
         Block { hash: inner.header.hash(), inner: Arc::new(inner) }
     }
 
@@ -138,16 +138,18 @@ impl Block {
             justification: justify.1,
             payload: payload_digest(&requests),
         };
-        let header = signer.sign(header).into_signed();
-        Block::of(Arc::new(WireBlock { header, requests }))
+        let header = signer.sign(header);
+        let wire = WireBlock { header: header.signed().clone(), requests };
+        Block::of(header, Arc::new(wire))
     }
 
-    fn of(wire: Arc<WireBlock>) -> Block {
-        let header = wire.header.body.clone();
+    fn of(signed: Verified<Header>, wire: Arc<WireBlock>) -> Block {
+        let header = signed.body().clone();
         let id =
             |request: &Signed<Command>| RequestId { client: request.by, seq: request.body.seq };
         let requests = wire.requests.iter().map(id).collect();
-        Block { hash: header.hash(), inner: Arc::new(Inner { header, wire: Some(wire), requests }) }
+        let hash = header.hash();
+        Block { hash, inner: Arc::new(Inner { header, signed: Some((signed, wire)), requests }) }
     }
 
     /// Checks a received block: signature, instance, payload, every client's signature.
@@ -162,7 +164,7 @@ impl Block {
         if wire.bytes() > MAX_BLOCK_BYTES {
             return Err(Reject::Oversize);
         }
-        context.committee.check(&wire.header)?;
+        let signed = context.committee.check(&wire.header)?;
         if header.proposer != wire.header.by {
             return Err(Reject::Malformed("proposer and signer differ"));
         }
@@ -178,7 +180,7 @@ impl Block {
         for request in &wire.requests {
             check_request(context, request)?;
         }
-        Ok(Block::of(wire.clone()))
+        Ok(Block::of(signed, wire.clone()))
     }
 
     /// Its hash.
@@ -207,13 +209,13 @@ impl Block {
     }
 
     /// The header under its proposer's signature, which was checked; genesis has none.
-    pub fn signed_header(&self, context: &Context) -> Option<Verified<Header>> {
-        context.committee.check(&self.wire()?.header).ok()
+    pub fn signed_header(&self) -> Option<&Verified<Header>> {
+        self.inner.signed.as_ref().map(|(header, _)| header)
     }
 
     /// The wire form; genesis has none.
     pub fn wire(&self) -> Option<&Arc<WireBlock>> {
-        self.inner.wire.as_ref()
+        self.inner.signed.as_ref().map(|(_, wire)| wire)
     }
 
     /// The names of its requests, in order.

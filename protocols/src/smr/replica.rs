@@ -148,9 +148,9 @@ impl Replica {
         if self.headers.get(&view).is_some_and(|first| *first.body() == *block.header()) {
             return;
         }
-        let Some(header) = block.signed_header(context) else { return };
+        let Some(header) = block.signed_header() else { return };
         let first = self.headers.entry(view).or_insert_with(|| header.clone());
-        if let Some(evidence) = Evidence::pair(first, &header) {
+        if let Some(evidence) = Evidence::pair(first, header) {
             self.accused.insert(view);
             fx.accuse(evidence);
         }

@@ -227,7 +227,8 @@ fn timing(out: &mut String, report: &Report<'_>) {
     let rate = timing.deliveries as f64 / seconds.max(1e-9);
     let _ = writeln!(
         out,
-        "\n  timing      {:.3} ms, {} deliveries, {:.2} million a second, {} signatures checked",
+        "\n  timing      {:.3} ms of one core, {} deliveries, {:.2} million a second, {} signatures \
+         checked",
         seconds * 1e3,
         timing.deliveries,
         rate / 1e6,
