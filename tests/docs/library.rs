@@ -7,11 +7,11 @@ use crate::common;
 /// What follows it in a lecture, up to the next chapter, is made from the files.
 pub(crate) const MARK: &str = "<!-- Made from scenarios/library. -->";
 
-/// The files of a protocol: within its bound, beyond it, and with a broken rule.
+/// The files of a protocol: where its theorem applies, where it does not, with a broken rule.
 pub(crate) fn render(lab: &Lab, protocol: &str) -> String {
     let mut groups = [
-        ("Within the bound:", Vec::new()),
-        ("Beyond the bound:", Vec::new()),
+        ("What it stands:", Vec::new()),
+        ("Beyond the bound, or out of the model:", Vec::new()),
         ("With a rule broken on purpose:", Vec::new()),
     ];
     for file in common::scenario_files("scenarios/library") {
@@ -23,7 +23,8 @@ pub(crate) fn render(lab: &Lab, protocol: &str) -> String {
         if scenario.protocol.about.name != protocol {
             continue;
         }
-        let group = match (scenario.protocol.broken, scenario.is_beyond_bound()) {
+        let out_of_model = scenario.expect.label.as_deref() == Some("out-of-model");
+        let group = match (scenario.protocol.broken, scenario.is_beyond_bound() || out_of_model) {
             (Some(_), _) => 2,
             (None, true) => 1,
             (None, false) => 0,
