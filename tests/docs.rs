@@ -118,11 +118,9 @@ fn lecture<P: Protocol>(folder: &str) {
     let page = common::root().join(format!("docs/protocols/{}.md", about.name));
     let text = read(&page);
     let (before, _, after) = split(&text, "\n## The protocol\n");
-    let (between, rest) = after.split_once(library::MARK).expect("the mark is there");
-    let rest = &rest[rest.find("\n## ").expect("a chapter follows")..];
-    let files = library::render(&Lab::new(), about.name);
-    let mark = library::MARK;
-    settle(&page, &format!("{before}{published}{between}{mark}\n{files}{rest}"));
+    let (between, _) = after.split_once(library::MARK).expect("the mark is there");
+    let (mark, files) = (library::MARK, library::render(&Lab::new(), about.name));
+    settle(&page, &format!("{before}{published}{between}{mark}\n{files}"));
     assert!(text.contains(about.post), "{} does not name its post", name(&page));
 }
 

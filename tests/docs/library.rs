@@ -4,7 +4,7 @@ use byzlab::{Lab, scenarios::Document};
 
 use crate::common;
 
-/// What follows it in a lecture, up to the next chapter, is made from the files.
+/// What follows it in a lecture is made from the files.
 pub(crate) const MARK: &str = "<!-- Made from scenarios/library. -->";
 
 /// The files of a protocol: where its theorem applies, where it does not, with a broken rule.
