@@ -1,0 +1,200 @@
+//! The documentation is true: what the pages show is what the program prints, what they quote is
+//! what the code says, and what they link to exists.
+//!
+//! `BYZLAB_BLESS=1 cargo test --test docs` writes the generated parts anew: outputs of commands,
+//! the reference of scenario files, and the pseudo-code and scenario files of the lectures.
+
+mod common;
+#[path = "docs/console.rs"]
+mod console;
+#[path = "docs/library.rs"]
+mod library;
+#[path = "docs/reference.rs"]
+mod reference;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use byzlab::{
+    Lab,
+    protocols::{About, Protocol, dolev_strong::DolevStrong, hotstuff::HotStuff, pbft::Pbft},
+};
+
+/// The pages for people, sorted.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = files("md", &common::root().join("docs"));
+    pages.extend(
+        ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|page| common::root().join(page)),
+    );
+    pages.sort();
+    pages
+}
+
+/// All files with this ending below a folder.
+fn files(ending: &str, folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("its entries too").path();
+        if path.is_dir() {
+            files.extend(self::files(ending, &path));
+        } else if path.extension().is_some_and(|own| own == ending) {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn name(path: &Path) -> String {
+    path.strip_prefix(common::root()).unwrap_or(path).display().to_string()
+}
+
+/// Demands that a page is as it should be; with `BYZLAB_BLESS` set, makes it so.
+fn settle(page: &Path, wanted: &str) {
+    if std::env::var_os("BYZLAB_BLESS").is_some() {
+        fs::write(page, wanted).expect("the page can be written");
+        return;
+    }
+    let present = read(page);
+    let differs = present.lines().zip(wanted.lines()).position(|(is, should)| is != should);
+    let line = differs.unwrap_or_else(|| present.lines().count().min(wanted.lines().count()));
+    let at = |text: &str| text.lines().nth(line).unwrap_or("nothing").to_owned();
+    assert!(
+        present == wanted,
+        "{}:{} is out of date:\n  is      {}\n  should  {}\nBYZLAB_BLESS=1 cargo test --test docs",
+        name(page),
+        line + 1,
+        at(&present),
+        at(wanted)
+    );
+}
+
+#[test]
+fn what_the_pages_print_is_what_the_commands_print() {
+    let with_commands =
+        pages().into_iter().filter(|page| read(page).contains("```console")).collect::<Vec<_>>();
+    assert!(with_commands.contains(&common::root().join("README.md")));
+    for page in with_commands {
+        settle(&page, &console::refreshed(&page));
+    }
+}
+
+#[test]
+fn the_reference_of_scenario_files_is_the_table_of_fields() {
+    let page = common::root().join("docs/scenario-file.md");
+    let text = read(&page);
+    let (by_hand, _) = text.split_once(reference::MARK).expect("the mark is there");
+    settle(&page, &format!("{by_hand}{}\n\n{}", reference::MARK, reference::render(&Lab::new())));
+}
+
+/// The first ```text block after a heading: what is before it, its lines, and what follows.
+fn split<'a>(text: &'a str, heading: &str) -> (&'a str, &'a str, &'a str) {
+    let heading = text.find(heading).unwrap_or_else(|| panic!("no heading `{heading}`"));
+    let fence = text[heading..].find("```text\n").expect("a block of pseudo-code");
+    let start = heading + fence + "```text\n".len();
+    let end = start + text[start..].find("```").expect("it ends");
+    (&text[..start], &text[start..end], &text[end..])
+}
+
+fn lecture<P: Protocol>(folder: &str) {
+    let about: &About = &P::ABOUT;
+    let code = common::root().join("protocols/src").join(folder).join("mod.rs");
+    let code: String = read(&code)
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
+        .collect();
+    let (_, published, _) = split(&code, "\n# The protocol\n");
+    for number in 1..=about.lines.len() {
+        let starts = |line: &str| line.split_whitespace().next() == Some(&number.to_string());
+        assert!(published.lines().any(starts), "{folder}: line {number} is not in the lecture");
+    }
+
+    let page = common::root().join(format!("docs/protocols/{}.md", about.name));
+    let text = read(&page);
+    let (before, _, after) = split(&text, "\n## The protocol\n");
+    let (between, _) = after.split_once(library::MARK).expect("the mark is there");
+    let (mark, files) = (library::MARK, library::render(&Lab::new(), about.name));
+    settle(&page, &format!("{before}{published}{between}{mark}\n{files}"));
+    assert!(text.contains(about.post), "{} does not name its post", name(&page));
+}
+
+#[test]
+fn the_lectures_have_the_pseudo_code_of_the_code_and_list_the_library() {
+    lecture::<DolevStrong>("dolev_strong");
+    lecture::<Pbft>("pbft");
+    lecture::<HotStuff>("hotstuff");
+}
+
+/// The targets of a page's links, outside fenced blocks.
+fn links(text: &str) -> Vec<String> {
+    let mut links = Vec::new();
+    let mut fenced = false;
+    for line in text.lines() {
+        fenced ^= line.trim_start().starts_with("```");
+        if !fenced {
+            let after = line.split("](").skip(1);
+            links.extend(after.filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())));
+        }
+    }
+    links
+}
+
+/// The anchors of a page, as the forges make them from headings.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let slug = |heading: &str| -> String {
+        let kept = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = kept.chars().filter(|char| char.is_alphanumeric() || " -_".contains(*char));
+        kept.map(|char| if char == ' ' { '-' } else { char }).collect()
+    };
+    headings.map(slug).collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut dead = Vec::new();
+    let mut count = 0;
+    for page in pages() {
+        for link in links(&read(&page)) {
+            if link.starts_with("https://") {
+                continue;
+            }
+            count += 1;
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = match file {
+                "" => page.clone(),
+                file => page.parent().expect("a folder").join(file),
+            };
+            let known = anchor.is_empty()
+                || (target.is_file() && anchors(&read(&target)).iter().any(|own| own == anchor));
+            if !target.exists() || !known {
+                dead.push(format!("{}: {link}", name(&page)));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
+    assert!(count > 20, "only {count} links were found: are they read at all?");
+}
+
+#[test]
+fn the_readme_names_its_two_commands_and_files_that_exist() {
+    let text = read(&common::root().join("README.md"));
+    let commands: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("$ cargo ")).collect();
+    let first = commands.first().expect("a first command");
+    assert!(first.starts_with("run --release -- run scenarios/library/"), "{first}");
+    assert!(commands.contains(&"test"), "{commands:?}");
+    let named = text.lines().filter(|line| line.starts_with("$ ")).flat_map(str::split_whitespace);
+    for path in named.filter(|word| word.starts_with("scenarios/")) {
+        assert!(common::root().join(path).exists(), "{path} does not exist");
+    }
+    for entry in Lab::new().registry().entries() {
+        let about = entry.about();
+        assert!(text.contains(about.post), "the table of protocols lacks {}", about.name);
+    }
+}
