@@ -231,9 +231,14 @@ impl Pbft {
         self.record = (*stored.record).clone();
         self.replica.recover(&stored.blocks);
         self.view = View(fx.now().0 / (self.context.delta.0 * 4));
-        // Whoever crashed may not have passed them on.
-        let Commits { decided, pending } = std::mem::take(&mut self.record.commits);
-        decided.iter().chain(&pending).for_each(|commit| self.on_commit(commit, fx));
+        // Whoever crashed may not have passed them on. The one that waits stays on disk while the
+        // other one is decided.
+        if let Some(decided) = self.record.commits.decided.take() {
+            self.on_commit(&decided, fx);
+        }
+        if let Some(pending) = self.record.commits.pending.take() {
+            self.on_commit(&pending, fx);
+        }
     }
 
     /// Line 1: a view begins; everybody tells its leader what it is locked on.

@@ -1,0 +1,189 @@
+//! One party of PBFT, driven by hand: what no honest party and no network would ever do to it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use byzlab_crypto::{
+    Certificate, Claim, Committee, Digest, Evidence, KeyRing, PartyId, Scheme, Signed, Signer,
+};
+use byzlab_protocols::{
+    BeforeGst, Block, Context, Effect, Effects, Goal, Input, Leaders, Packet, Protocol, Situation,
+    Span, Stored, Time, View,
+    pbft::{Params, Pbft, Record, Status, Timer, Vote, Vote2, Wire, WireReport, justification},
+    smr::{Commits, WINDOW},
+    step,
+};
+
+const DELTA: Span = Span::millis(100);
+
+/// Four parties of which one may be faulty, and all their keys.
+struct Bench {
+    context: Arc<Context>,
+    signers: Vec<Signer>,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let instance = Digest::of("byzlab/test/1", b"pbft");
+        let ring = |purpose| {
+            KeyRing::insecure_from_seed(Scheme::Ideal, instance, purpose, 4, &[7; 32])
+                .expect("so many keys are possible")
+        };
+        let (parties, signers) = ring("party");
+        let context = Context {
+            committee: Committee::new(parties, 1).expect("f is below n"),
+            clients: ring("client").0,
+            leaders: Leaders::RoundRobin(PartyId(1)),
+            delta: DELTA,
+        };
+        Bench { context: Arc::new(context), signers }
+    }
+
+    fn genesis(&self) -> Block {
+        Block::genesis(self.context.committee.instance())
+    }
+
+    fn party(&self, party: u16) -> Driven<'_> {
+        let signer = self.signers[usize::from(party)].clone();
+        let machine = Pbft::new(&self.context, signer, &Params::default());
+        Driven { bench: self, machine, now: Time::ZERO }
+    }
+
+    /// A block of the leader of a view, on what `reports` say.
+    fn block(&self, parent: &Block, view: u64, reports: &[WireReport]) -> Block {
+        let leader = self.context.leader(View(view));
+        let statuses: Vec<_> = reports.iter().map(|report| report.status.clone()).collect();
+        let justify = (parent.view(), justification(&statuses));
+        Block::propose(&self.signers[leader.index()], parent, View(view), justify, &[])
+    }
+
+    /// Blocks of the views 1 to `length`, each on the one before.
+    fn chain(&self, length: u64) -> Vec<Block> {
+        let mut blocks = vec![self.genesis()];
+        for view in 1..=length {
+            blocks.push(self.block(&blocks[blocks.len() - 1], view, &[]));
+        }
+        blocks
+    }
+
+    fn lock(&self, block: &Block) -> Claim<Vote> {
+        let justify_view = block.header().justify_view;
+        let vote = Vote { view: block.view(), hash: block.hash(), justify_view };
+        let signed = self.signers[..3].iter().map(|signer| signer.sign(vote.clone()));
+        Claim::new(vote.clone(), signed.map(|vote| (vote.by(), vote.signed().signature)).collect())
+    }
+
+    fn commit(&self, block: &Block) -> Claim<Vote2> {
+        let vote = Vote2 { view: block.view(), hash: block.hash() };
+        let signed = self.signers[..3].iter().map(|signer| signer.sign(vote.clone()));
+        Claim::new(vote.clone(), signed.map(|vote| (vote.by(), vote.signed().signature)).collect())
+    }
+
+    fn status(&self, by: usize, view: u64, lock: &Block) -> WireReport {
+        let status = Status { view: View(view), lock_view: lock.view(), lock_hash: lock.hash() };
+        WireReport {
+            status: self.signers[by].sign(status).into_signed(),
+            lock: (lock.height() > 0).then(|| self.lock(lock)),
+        }
+    }
+
+    fn certificate(&self, block: &Block) -> Certificate<Vote2> {
+        Certificate::check(&self.context.committee, &self.commit(block)).expect("a quorum")
+    }
+}
+
+/// A machine, and the time that it is told.
+struct Driven<'a> {
+    bench: &'a Bench,
+    machine: Pbft,
+    now: Time,
+}
+
+impl Driven<'_> {
+    fn give(&mut self, input: &Input<Pbft>) -> Vec<Effect<Pbft>> {
+        let mut fx = Effects::at(self.now);
+        step(&mut self.machine, &self.bench.context, input, &mut fx).expect("a checked message");
+        fx.drain().collect()
+    }
+
+    fn start(&mut self, stored: Option<Stored<Record>>) -> Vec<Effect<Pbft>> {
+        self.give(&Input::Start(stored))
+    }
+
+    fn hear(&mut self, from: u16, wire: Wire) -> Vec<Effect<Pbft>> {
+        self.give(&Input::Packet { from: PartyId(from), packet: Packet::new(wire) })
+    }
+
+    /// The next phase of a view begins.
+    fn phase(&mut self, view: u64, phase: u64) -> Vec<Effect<Pbft>> {
+        self.now = Time::ZERO.after(DELTA * (4 * view + phase));
+        let view = View(view);
+        let timer = match phase {
+            0 => Timer::Status(view),
+            1 => Timer::Propose(view),
+            2 => Timer::Vote(view),
+            _ => Timer::Vote2(view),
+        };
+        self.give(&Input::Timer { copy: 0, timer })
+    }
+}
+
+fn report(report: WireReport, decided: u64, bodies: &[&Block]) -> Wire {
+    let bodies = bodies.iter().filter_map(|block| block.wire().cloned()).collect();
+    Wire::Status { report, commit: None, decided, bodies }
+}
+
+fn sent(effects: &[Effect<Pbft>]) -> Vec<&Wire> {
+    let packets = effects.iter().filter_map(|effect| match effect {
+        Effect::Send { packet, .. } => packet.wire(),
+        _ => None,
+    });
+    packets.collect()
+}
+
+fn decided(effects: &[Effect<Pbft>]) -> Vec<u64> {
+    let slots = effects.iter().filter_map(|effect| match effect {
+        Effect::Decide(decision) => Some(decision.slot),
+        _ => None,
+    });
+    slots.collect()
+}
+
+fn accused(effects: &[Effect<Pbft>]) -> Vec<&Evidence> {
+    let accused = effects.iter().filter_map(|effect| match effect {
+        Effect::Accuse(evidence) => Some(&**evidence),
+        _ => None,
+    });
+    accused.collect()
+}
+
+fn records(effects: &[Effect<Pbft>]) -> Vec<&Record> {
+    let records = effects.iter().filter_map(|effect| match effect {
+        Effect::Persist(record) => Some(&**record),
+        _ => None,
+    });
+    records.collect()
+}
+
+#[test]
+fn a_commit_certificate_that_waits_stays_on_disk_while_its_holder_recovers() {
+    let bench = Bench::new();
+    let chain = bench.chain(3);
+    let commits = Commits {
+        decided: Some(bench.certificate(&chain[1])),
+        pending: Some(bench.certificate(&chain[3])),
+    };
+    let record = Record { status: View(3), commits, ..Record::default() };
+    let stored = Stored { record: Arc::new(record), blocks: vec![chain[1].clone()] };
+    let mut party = bench.party(3);
+    party.now = Time::ZERO.after(DELTA * 17);
+    let effects = party.start(Some(stored));
+    assert_eq!(decided(&effects), [1]);
+    let records = records(&effects);
+    assert!(!records.is_empty());
+    for record in records {
+        let highest = record.commits.highest().map(|commit| commit.statement().view);
+        assert_eq!(highest, Some(View(3)), "a crash here would lose the certificate");
+    }
+    let fetches = sent(&effects).into_iter().filter(|wire| matches!(wire, Wire::Sync(_)));
+    assert!(fetches.count() > 0, "and nobody would look for its block");
+}
