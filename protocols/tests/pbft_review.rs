@@ -187,3 +187,16 @@ fn a_commit_certificate_that_waits_stays_on_disk_while_its_holder_recovers() {
     let fetches = sent(&effects).into_iter().filter(|wire| matches!(wire, Wire::Sync(_)));
     assert!(fetches.count() > 0, "and nobody would look for its block");
 }
+
+#[test]
+fn the_bodies_of_a_status_decide_what_waited_for_them() {
+    let bench = Bench::new();
+    let chain = bench.chain(2);
+    let mut leader = bench.party(3);
+    leader.start(None);
+    leader.phase(3, 0);
+    leader.hear(0, Wire::Commit(bench.commit(&chain[2])));
+    let bodies = [&chain[1], &chain[2]];
+    let effects = leader.hear(0, report(bench.status(0, 3, &chain[2]), 2, &bodies));
+    assert_eq!(decided(&effects), [1, 2]);
+}

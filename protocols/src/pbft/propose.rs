@@ -49,6 +49,7 @@ impl Pbft {
         }
         fx.note(2);
         self.replica.adopt(&status.lock_hash, bodies, &self.context, fx);
+        self.retry(&[], fx);
         let lock = (status.lock_view, status.lock_hash);
         self.replica.want(&lock.1, lock.0, [report.status.by()], &self.context, fx);
         self.reports.entry(report.status.by()).or_insert((report.clone(), decided));
