@@ -200,3 +200,23 @@ fn the_bodies_of_a_status_decide_what_waited_for_them() {
     let effects = leader.hear(0, report(bench.status(0, 3, &chain[2]), 2, &bodies));
     assert_eq!(decided(&effects), [1, 2]);
 }
+
+#[test]
+fn one_report_of_a_forgotten_lock_is_one_accusation() {
+    let bench = Bench::new();
+    let chain = bench.chain(1);
+    let mut leader = bench.party(2);
+    leader.start(None);
+    leader.phase(1, 0);
+    let vote = Vote2 { view: View(1), hash: chain[1].hash() };
+    let vote = bench.signers[0].sign(vote).into_signed();
+    leader.hear(0, Wire::Vote2 { vote, certificate: bench.lock(&chain[1]) });
+    leader.phase(2, 0);
+    let forgets = bench.status(0, 2, &chain[0]);
+    let mut faults = Vec::new();
+    for _ in 0..5 {
+        let effects = leader.hear(0, report(forgets.clone(), 0, &[]));
+        faults.extend(accused(&effects).into_iter().map(|evidence| evidence.fault.clone()));
+    }
+    assert_eq!(faults, ["amnesia"]);
+}

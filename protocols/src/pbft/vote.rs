@@ -79,12 +79,11 @@ impl Pbft {
     }
 
     /// The number of votes for a statement, if the vote is a new one. Accuses double voters.
-    fn counted(&self, added: Added, fx: &mut Effects<Self>) -> Option<usize> {
+    fn counted(&mut self, added: Added, fx: &mut Effects<Self>) -> Option<usize> {
         match added {
             Added::Counted(count) => Some(count),
             Added::Conflicting(count, evidence) => {
-                fx.note(16);
-                fx.accuse(*evidence);
+                self.accuse(*evidence, fx);
                 Some(count)
             }
             Added::Repeated | Added::Ignored => None,
