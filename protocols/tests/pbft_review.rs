@@ -220,3 +220,24 @@ fn one_report_of_a_forgotten_lock_is_one_accusation() {
     }
     assert_eq!(faults, ["amnesia"]);
 }
+
+#[test]
+fn whoever_passes_a_status_on_cannot_hide_that_its_sender_lags() {
+    let bench = Bench::new();
+    let chain = bench.chain(1);
+    let mut leader = bench.party(2);
+    leader.start(None);
+    leader.phase(2, 0);
+    let bodies = [&chain[1]];
+    // Party 1 shows what it saw of party 3's status, before that arrives.
+    leader.hear(1, report(bench.status(3, 2, &chain[0]), u64::MAX, &[]));
+    leader.hear(3, report(bench.status(3, 2, &chain[0]), 0, &[]));
+    leader.hear(1, report(bench.status(1, 2, &chain[1]), 1, &bodies));
+    leader.hear(0, report(bench.status(0, 2, &chain[1]), 1, &bodies));
+    let effects = leader.phase(2, 1);
+    let brought = sent(&effects).into_iter().find_map(|wire| match wire {
+        Wire::Propose { bodies, .. } => Some(bodies.len()),
+        _ => None,
+    });
+    assert_eq!(brought, Some(1), "party 3 lacks the parent");
+}

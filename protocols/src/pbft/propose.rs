@@ -52,7 +52,10 @@ impl Pbft {
         self.retry(&[], fx);
         let lock = (status.lock_view, status.lock_hash);
         self.replica.want(&lock.1, lock.0, [report.status.by()], &self.context, fx);
-        self.reports.entry(report.status.by()).or_insert((report.clone(), decided));
+        let by = report.status.by();
+        let seen = self.reports.entry(by).or_insert_with(|| (report.clone(), decided));
+        // The height is not signed: the lowest that anybody tells asks for most bodies.
+        seen.1 = seen.1.min(decided);
     }
 
     fn certified(&self, report: &Report) -> Lock {
