@@ -241,3 +241,35 @@ fn whoever_passes_a_status_on_cannot_hide_that_its_sender_lags() {
     });
     assert_eq!(brought, Some(1), "party 3 lacks the parent");
 }
+
+#[test]
+fn no_block_is_so_high_that_a_party_stumbles() {
+    // With a quorum of traitors a certificate proves nothing; still nobody may panic.
+    let bench = Bench::new();
+    let unknown = bench.block(&bench.genesis(), 1, &[]);
+    let mut header = bench.block(&unknown, 2, &[]).header().clone();
+    header.height = u64::MAX;
+    let signer = &bench.signers[header.proposer.index()];
+    let header = signer.sign(header).into_signed();
+    let highest = byzlab_protocols::smr::WireBlock { header, requests: Vec::new() };
+    let highest = Block::check(&bench.context, &Arc::new(highest)).expect("signed");
+    let reports: Vec<_> = (0..3).map(|by| bench.status(by, 3, &highest)).collect();
+    let statuses: Vec<Signed<Status>> =
+        reports.iter().map(|report| report.status.clone()).collect();
+    let child = byzlab_protocols::smr::Header {
+        parent: highest.hash(),
+        view: View(3),
+        proposer: PartyId(3),
+        justify_view: View(2),
+        justification: justification(&statuses),
+        ..unknown.header().clone()
+    };
+    let header = bench.signers[3].sign(child).into_signed();
+    let child = byzlab_protocols::smr::WireBlock { header, requests: Vec::new() };
+    let mut party = bench.party(0);
+    party.start(None);
+    party.phase(3, 0);
+    let bodies = vec![highest.wire().expect("not genesis").clone()];
+    party.hear(3, Wire::Propose { block: Arc::new(child), reports, bodies });
+    assert!(sent(&party.phase(3, 2)).is_empty(), "it votes for nothing of the kind");
+}

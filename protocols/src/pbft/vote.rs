@@ -34,7 +34,7 @@ impl Pbft {
         let block = &proposal.block;
         let parent = block.parent();
         chain.holds_path(&block.hash())
-            && chain.get(&parent).is_some_and(|parent| parent.height() + 1 == block.height())
+            && chain.get(&parent).is_some_and(|parent| parent.is_just_below(block.height()))
             && chain.extends(&parent, &chain.decided())
             && (rules.valid_payload)(chain.fresh(block))
             && (rules.yields)(self.lock().0, block.header().justify_view)
