@@ -273,3 +273,81 @@ fn no_block_is_so_high_that_a_party_stumbles() {
     party.hear(3, Wire::Propose { block: Arc::new(child), reports, bodies });
     assert!(sent(&party.phase(3, 2)).is_empty(), "it votes for nothing of the kind");
 }
+
+#[test]
+fn the_deadline_leaves_time_to_fetch_what_was_decided_in_a_long_absence() {
+    let bench = Bench::new();
+    let at = |views: u64| Time::ZERO.after(DELTA * (4 * views));
+    let deadline = |gst: Time, restarted: Time, before_gst: BeforeGst| {
+        let situation = Situation {
+            gst,
+            before_gst,
+            submitted: Time::ZERO,
+            restarted,
+            goal: Goal::Requests(1),
+            requests: 1,
+            reached: 3,
+        };
+        Pbft::deadline(&bench.context, &Params::default(), &situation).expect("a deadline")
+    };
+    // A block a view, fetched from the top down: an answer in 2Δ brings so many of them.
+    for views in [100, 1_000, 10_000] {
+        let rounds = views / WINDOW as u64;
+        let needed = DELTA * (2 * rounds);
+        for before_gst in [BeforeGst::Bounded, BeforeGst::Unbounded, BeforeGst::Lossy] {
+            let slack = deadline(at(views), Time::ZERO, before_gst).since(at(views));
+            assert!(slack >= needed, "{views} views {before_gst:?}: {slack} of {needed}");
+        }
+        let slack = deadline(Time::ZERO, at(views), BeforeGst::Bounded).since(at(views));
+        assert!(slack >= needed, "{views} views down: {slack} of {needed}");
+    }
+}
+
+#[test]
+fn the_deadline_is_that_of_the_theorem() {
+    let bench = Bench::new();
+    let deadline = |gst: Time, before_gst: BeforeGst, decisions: u64| {
+        let situation = Situation {
+            gst,
+            before_gst,
+            submitted: Time::ZERO,
+            restarted: Time::ZERO,
+            goal: Goal::Requests(decisions),
+            requests: decisions,
+            reached: 3,
+        };
+        Pbft::deadline(&bench.context, &Params::default(), &situation).expect("a deadline")
+    };
+    // Corrections A1, in units of Δ after GST, with t = 1 and n = 4.
+    let gst = Time::ZERO.after(DELTA * 10);
+    let after = |from: Time, deltas: u64| from.after(DELTA * deltas);
+    assert_eq!(deadline(Time::ZERO, BeforeGst::Bounded, 1), after(Time::ZERO, 4 * 3));
+    assert_eq!(deadline(Time::ZERO, BeforeGst::Lossy, 6), after(Time::ZERO, 4 * (1 + 6 + 2)));
+    assert_eq!(deadline(gst, BeforeGst::Bounded, 1), after(gst, 2 + 4 * 3));
+    assert_eq!(deadline(gst, BeforeGst::Unbounded, 1), after(gst, 4 * 4));
+    assert_eq!(deadline(gst, BeforeGst::Lossy, 1), after(gst, 4 * 4));
+}
+
+#[test]
+fn the_deadline_for_blocks_does_not_wait_for_requests() {
+    // Leaders propose, whether or not anything waits: whom requests reach makes no difference.
+    let bench = Bench::new();
+    let by_reach: BTreeMap<usize, Option<Time>> = [0, 1, 3]
+        .map(|reached| {
+            let situation = Situation {
+                gst: Time::ZERO,
+                before_gst: BeforeGst::Bounded,
+                submitted: Time::ZERO,
+                restarted: Time::ZERO,
+                goal: Goal::Decisions(6),
+                requests: 1,
+                reached,
+            };
+            (reached, Pbft::deadline(&bench.context, &Params::default(), &situation))
+        })
+        .into();
+    // Corrections A1: 4Δ(1 + k + t⌈k/(n-t)⌉).
+    let views = 1 + 6 + 2;
+    let expected = Some(Time::ZERO.after(DELTA * (4 * views)));
+    assert!(by_reach.values().all(|deadline| *deadline == expected), "{by_reach:?}");
+}

@@ -98,8 +98,9 @@ pub use rules::{Lock, PUBLISHED, Rules};
 pub use wire::{Message, Proposal, Report, Status, Vote, Vote2, Wire, WireReport, justification};
 
 use crate::{
-    About, BeforeGst, Context, Field, FieldDefault, FieldKind, GoodCase, Leaders, Model, Situation,
-    Task, Time, Values, broken, smr::MAX_BATCH,
+    About, BeforeGst, Context, Field, FieldDefault, FieldKind, Goal, GoodCase, Leaders, Model,
+    Situation, Span, Task, Time, Values, broken,
+    smr::{MAX_BATCH, WINDOW},
 };
 
 const ABOUT: About = About {
@@ -185,11 +186,15 @@ impl Params {
 
 /// Corrections A1: a view with an honest leader that starts at or after GST commits, except that
 /// after an unbounded or lossy time up to t honest leaders may lack the path of the highest lock.
-/// Where requests reach few parties, only those propose them.
+/// Where requests reach few parties, only those propose them. Whoever was cut off or down lacks
+/// a block for each view that went by, and fetches [`WINDOW`] of them in a view at the least.
 fn deadline(context: &Context, situation: &Situation) -> Option<Time> {
     let (n, t) = (context.committee.n() as u64, context.committee.f() as u64);
     let k = situation.goal.decisions();
-    let useful = (n - t).min(situation.reached as u64);
+    let useful = match situation.goal {
+        Goal::Requests(_) => (n - t).min(situation.reached as u64),
+        Goal::Decisions(_) => n - t,
+    };
     if useful == 0 {
         return None;
     }
@@ -203,10 +208,16 @@ fn deadline(context: &Context, situation: &Situation) -> Option<Time> {
         _ if situation.restarted > Time::ZERO => t + n,
         _ if situation.gst == Time::ZERO => 0,
         BeforeGst::Bounded => 0,
-        BeforeGst::Unbounded | BeforeGst::Lossy => t + 1,
+        BeforeGst::Unbounded | BeforeGst::Lossy => t,
     };
-    let settling = if situation.gst > Time::ZERO { context.delta * 2 } else { crate::Span::ZERO };
-    let views = 1 + k + useless_views + laggards + scripted;
-    let from = situation.gst.max(situation.submitted).max(situation.restarted);
+    // What was sent before GST arrives by GST + Δ, and what it lacks is fetched by GST + 3Δ.
+    let settling = match situation.before_gst {
+        BeforeGst::Bounded if situation.gst > Time::ZERO => context.delta * 2,
+        _ => Span::ZERO,
+    };
+    let absent = situation.gst.max(situation.restarted);
+    let behind = absent.0 / (context.delta * 4).0 / WINDOW as u64;
+    let views = 1 + k + useless_views + laggards + behind + scripted;
+    let from = absent.max(situation.submitted);
     Some(from.after(settling).after(context.delta * (4 * views)))
 }
