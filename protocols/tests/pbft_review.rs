@@ -351,3 +351,55 @@ fn the_deadline_for_blocks_does_not_wait_for_requests() {
     let expected = Some(Time::ZERO.after(DELTA * (4 * views)));
     assert!(by_reach.values().all(|deadline| *deadline == expected), "{by_reach:?}");
 }
+
+/// What party 3 can think of, numbered so that no two rounds are the same.
+fn flood(bench: &Bench, view: u64, round: u64) -> Vec<Wire> {
+    let signer = &bench.signers[3];
+    let hash = Digest::of("test", &round.to_le_bytes());
+    let mut said = Vec::new();
+    for at in [0, 1, view - 1, view, view + 1, view + round, u64::MAX - round] {
+        let vote = Vote { view: View(at), hash, justify_view: View(0) };
+        said.push(Wire::Vote(signer.sign(vote).into_signed()));
+        let status = Status { view: View(at), lock_view: View(round), lock_hash: hash };
+        let status = signer.sign(status).into_signed();
+        said.push(report(WireReport { status, lock: None }, round, &[]));
+    }
+    let reports: Vec<_> = (0..3).map(|by| bench.status(by, view, &bench.genesis())).collect();
+    let statuses: Vec<_> = reports.iter().map(|report| report.status.clone()).collect();
+    for at in [3, view - 4, view, view + 4, view + 4 * round] {
+        let mut header = bench.block(&bench.genesis(), 3, &[]).header().clone();
+        header.view = View(at);
+        header.height = 1 + round;
+        header.justification = justification(&statuses);
+        let header = signer.sign(header).into_signed();
+        let block = Arc::new(byzlab_protocols::smr::WireBlock { header, requests: Vec::new() });
+        let bodies = Vec::new();
+        said.push(Wire::Propose { block, reports: reports.clone(), bodies });
+    }
+    let loose = bench.block(&bench.block(&bench.genesis(), round + 1, &[]), round + 2, &[]);
+    let blocks = loose.wire().into_iter().cloned().collect();
+    said.push(Wire::Sync(byzlab_protocols::smr::Sync::Blocks(blocks)));
+    said.push(Wire::Sync(byzlab_protocols::smr::Sync::Fetch { hash, above: u64::MAX - round }));
+    said
+}
+
+#[test]
+fn no_party_can_make_another_one_grow() {
+    let bench = Bench::new();
+    let mut party = bench.party(0);
+    party.start(None);
+    // Party 3 leads view 23.
+    let view = 23;
+    party.phase(view, 0);
+    let mut sizes = Vec::new();
+    for rounds in [0..100, 100..1000] {
+        for round in rounds {
+            for wire in flood(&bench, view, round) {
+                let effects = party.hear(3, wire);
+                assert!(sent(&effects).is_empty(), "it asks for nothing, it answers nothing");
+            }
+        }
+        sizes.push(format!("{:?}", party.machine).len());
+    }
+    assert!(sizes[1] <= sizes[0] + 64, "{sizes:?}: digits, but no more entries");
+}

@@ -48,7 +48,7 @@
 //! 11     on a quorum of vote2 for one B in one view: form D_v(B)
 //! 12     on the first sight of a commit certificate: pass it on to all, once
 //! 13     decide its block and all blocks below it, by ascending height
-//! 15     on a vote for a block that is not held: fetch it and what is below it
+//! 15     on t + 1 votes or a certificate for a block that is not held: fetch it and what is below
 //! 16     on two blocks, votes or second votes of one party in one view, or a vote2 followed by
 //!        the report of a lower lock: accuse, with both signatures
 //! ```
@@ -78,6 +78,7 @@
 //! - The proposer signs the header instead of the whole proposal; S needs no further signature,
 //!   since each status in it has one.
 //! - Votes name the view of their justification.
+//! - S is not kept on disk, as corrections A2 want it: forensics reads it off what was received.
 //! - Bodies are fetched; statuses and proposals carry those that may be lacking. The post takes
 //!   for granted that everybody has every block.
 //! - vote2 carries the certificate in full; S carries one certificate for each status. That is
