@@ -144,7 +144,7 @@ impl HotStuff {
         let header = block.header();
         let (lock_view, lock) = self.lock();
         let parent = chain.get(&header.parent);
-        let sound = parent.is_some_and(|parent| parent.height() + 1 == header.height)
+        let sound = parent.is_some_and(|parent| parent.is_just_below(header.height))
             && chain.extends(&header.parent, &chain.decided())
             && (self.rules.valid_payload)(chain.fresh(block));
         if !sound {

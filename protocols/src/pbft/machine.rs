@@ -1,8 +1,11 @@
 //! The state of a party, and what it does at the start, on input and when a timer fires.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use byzlab_crypto::{Certificate, Digest, PartyId, Reject, Signer, Tally, Verified};
+use byzlab_crypto::{Certificate, Digest, Evidence, PartyId, Reject, Signer, Tally, Verified};
 
 use super::{
     ABOUT, Params,
@@ -76,6 +79,8 @@ pub struct Pbft {
     pub(super) passed_on: View,
     /// The highest second vote of each party: a lower lock reported later proves its guilt.
     pub(super) last_vote2: Vec<Option<Verified<Vote2>>>,
+    /// Who was accused of what.
+    accused: BTreeSet<(PartyId, String)>,
 }
 
 impl Pbft {
@@ -92,6 +97,14 @@ impl Pbft {
 
     pub(super) fn persist(&self, fx: &mut Effects<Self>) {
         fx.persist(self.record.clone());
+    }
+
+    /// Line 16: accuses a party, once for each fault, however often the proof is shown.
+    pub(super) fn accuse(&mut self, evidence: Evidence, fx: &mut Effects<Self>) {
+        if self.accused.insert((evidence.culprit, evidence.fault.clone())) {
+            fx.note(16);
+            fx.accuse(evidence);
+        }
     }
 }
 
@@ -142,6 +155,7 @@ impl Protocol for Pbft {
             votes2: BTreeMap::new(),
             passed_on: View::GENESIS,
             last_vote2: vec![None; context.committee.n()],
+            accused: BTreeSet::new(),
         }
     }
 
@@ -231,9 +245,14 @@ impl Pbft {
         self.record = (*stored.record).clone();
         self.replica.recover(&stored.blocks);
         self.view = View(fx.now().0 / (self.context.delta.0 * 4));
-        // Whoever crashed may not have passed them on.
-        let Commits { decided, pending } = std::mem::take(&mut self.record.commits);
-        decided.iter().chain(&pending).for_each(|commit| self.on_commit(commit, fx));
+        // Whoever crashed may not have passed them on. The one that waits stays on disk while the
+        // other one is decided.
+        if let Some(decided) = self.record.commits.decided.take() {
+            self.on_commit(&decided, fx);
+        }
+        if let Some(pending) = self.record.commits.pending.take() {
+            self.on_commit(&pending, fx);
+        }
     }
 
     /// Line 1: a view begins; everybody tells its leader what it is locked on.

@@ -48,7 +48,7 @@
 //! 11     on a quorum of vote2 for one B in one view: form D_v(B)
 //! 12     on the first sight of a commit certificate: pass it on to all, once
 //! 13     decide its block and all blocks below it, by ascending height
-//! 15     on a vote for a block that is not held: fetch it and what is below it
+//! 15     on t + 1 votes or a certificate for a block that is not held: fetch it and what is below
 //! 16     on two blocks, votes or second votes of one party in one view, or a vote2 followed by
 //!        the report of a lower lock: accuse, with both signatures
 //! ```
@@ -78,6 +78,7 @@
 //! - The proposer signs the header instead of the whole proposal; S needs no further signature,
 //!   since each status in it has one.
 //! - Votes name the view of their justification.
+//! - S is not kept on disk, as corrections A2 want it: forensics reads it off what was received.
 //! - Bodies are fetched; statuses and proposals carry those that may be lacking. The post takes
 //!   for granted that everybody has every block.
 //! - vote2 carries the certificate in full; S carries one certificate for each status. That is
@@ -98,8 +99,9 @@ pub use rules::{Lock, PUBLISHED, Rules};
 pub use wire::{Message, Proposal, Report, Status, Vote, Vote2, Wire, WireReport, justification};
 
 use crate::{
-    About, BeforeGst, Context, Field, FieldDefault, FieldKind, GoodCase, Leaders, Model, Situation,
-    Task, Time, Values, broken, smr::MAX_BATCH,
+    About, BeforeGst, Context, Field, FieldDefault, FieldKind, Goal, GoodCase, Leaders, Model,
+    Situation, Span, Task, Time, Values, broken,
+    smr::{MAX_BATCH, WINDOW},
 };
 
 const ABOUT: About = About {
@@ -185,11 +187,15 @@ impl Params {
 
 /// Corrections A1: a view with an honest leader that starts at or after GST commits, except that
 /// after an unbounded or lossy time up to t honest leaders may lack the path of the highest lock.
-/// Where requests reach few parties, only those propose them.
+/// Where requests reach few parties, only those propose them. Whoever was cut off or down lacks
+/// a block for each view that went by, and fetches [`WINDOW`] of them in a view at the least.
 fn deadline(context: &Context, situation: &Situation) -> Option<Time> {
     let (n, t) = (context.committee.n() as u64, context.committee.f() as u64);
     let k = situation.goal.decisions();
-    let useful = (n - t).min(situation.reached as u64);
+    let useful = match situation.goal {
+        Goal::Requests(_) => (n - t).min(situation.reached as u64),
+        Goal::Decisions(_) => n - t,
+    };
     if useful == 0 {
         return None;
     }
@@ -203,10 +209,16 @@ fn deadline(context: &Context, situation: &Situation) -> Option<Time> {
         _ if situation.restarted > Time::ZERO => t + n,
         _ if situation.gst == Time::ZERO => 0,
         BeforeGst::Bounded => 0,
-        BeforeGst::Unbounded | BeforeGst::Lossy => t + 1,
+        BeforeGst::Unbounded | BeforeGst::Lossy => t,
     };
-    let settling = if situation.gst > Time::ZERO { context.delta * 2 } else { crate::Span::ZERO };
-    let views = 1 + k + useless_views + laggards + scripted;
-    let from = situation.gst.max(situation.submitted).max(situation.restarted);
+    // What was sent before GST arrives by GST + Δ, and what it lacks is fetched by GST + 3Δ.
+    let settling = match situation.before_gst {
+        BeforeGst::Bounded if situation.gst > Time::ZERO => context.delta * 2,
+        _ => Span::ZERO,
+    };
+    let absent = situation.gst.max(situation.restarted);
+    let behind = absent.0 / (context.delta * 4).0 / WINDOW as u64;
+    let views = 1 + k + useless_views + laggards + behind + scripted;
+    let from = absent.max(situation.submitted);
     Some(from.after(settling).after(context.delta * (4 * views)))
 }

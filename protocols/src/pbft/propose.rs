@@ -49,9 +49,13 @@ impl Pbft {
         }
         fx.note(2);
         self.replica.adopt(&status.lock_hash, bodies, &self.context, fx);
+        self.retry(&[], fx);
         let lock = (status.lock_view, status.lock_hash);
         self.replica.want(&lock.1, lock.0, [report.status.by()], &self.context, fx);
-        self.reports.entry(report.status.by()).or_insert((report.clone(), decided));
+        let by = report.status.by();
+        let seen = self.reports.entry(by).or_insert_with(|| (report.clone(), decided));
+        // The height is not signed: the lowest that anybody tells asks for most bodies.
+        seen.1 = seen.1.min(decided);
     }
 
     fn certified(&self, report: &Report) -> Lock {
@@ -59,12 +63,11 @@ impl Pbft {
     }
 
     /// Line 16: a party that sent vote2 and later reports a lower lock forgot what it signed.
-    fn compare_with_vote2(&self, report: &Report, fx: &mut Effects<Self>) {
+    fn compare_with_vote2(&mut self, report: &Report, fx: &mut Effects<Self>) {
         let vote2 = self.last_vote2[report.status.by().index()].as_ref();
         let evidence = vote2.and_then(|vote2| Evidence::pair(vote2, &report.status));
         if let Some(evidence) = evidence {
-            fx.note(16);
-            fx.accuse(evidence);
+            self.accuse(evidence, fx);
         }
     }
 
@@ -137,7 +140,7 @@ impl Pbft {
             return fx.refuse("proposal of a past view");
         }
         if let Err(reason) = self.justified(proposal) {
-            accuse_double_voters(proposal, fx);
+            self.accuse_double_voters(proposal, fx);
             return fx.refuse(reason);
         }
         let known = self.proposals.iter().any(|seen| seen.block == *block);
@@ -185,21 +188,21 @@ impl Pbft {
         }
         Ok(())
     }
-}
 
-/// Two certificates of one rank for two blocks: whoever signed both voted twice (corrections A3).
-fn accuse_double_voters(proposal: &Proposal, fx: &mut Effects<Pbft>) {
-    let mut first: BTreeMap<View, &Certificate<Vote>> = BTreeMap::new();
-    for lock in proposal.reports.iter().filter_map(|report| report.lock.as_ref()) {
-        let one = *first.entry(lock.statement().view).or_insert(lock);
-        if one.statement() == lock.statement() {
-            continue;
-        }
-        let signers = one.signers();
-        let votes = signers.iter().filter_map(|by| one.vote(by).zip(lock.vote(by)));
-        for evidence in votes.filter_map(|(vote, other)| Evidence::pair(&vote, &other)) {
-            fx.note(16);
-            fx.accuse(evidence);
+    /// Two certificates of one rank for two blocks: whoever signed both voted twice (corrections
+    /// A3).
+    fn accuse_double_voters(&mut self, proposal: &Proposal, fx: &mut Effects<Self>) {
+        let mut first: BTreeMap<View, &Certificate<Vote>> = BTreeMap::new();
+        for lock in proposal.reports.iter().filter_map(|report| report.lock.as_ref()) {
+            let one = *first.entry(lock.statement().view).or_insert(lock);
+            if one.statement() == lock.statement() {
+                continue;
+            }
+            let signers = one.signers();
+            let votes = signers.iter().filter_map(|by| one.vote(by).zip(lock.vote(by)));
+            for evidence in votes.filter_map(|(vote, other)| Evidence::pair(&vote, &other)) {
+                self.accuse(evidence, fx);
+            }
         }
     }
 }

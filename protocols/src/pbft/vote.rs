@@ -34,7 +34,7 @@ impl Pbft {
         let block = &proposal.block;
         let parent = block.parent();
         chain.holds_path(&block.hash())
-            && chain.get(&parent).is_some_and(|parent| parent.height() + 1 == block.height())
+            && chain.get(&parent).is_some_and(|parent| parent.is_just_below(block.height()))
             && chain.extends(&parent, &chain.decided())
             && (rules.valid_payload)(chain.fresh(block))
             && (rules.yields)(self.lock().0, block.header().justify_view)
@@ -79,12 +79,11 @@ impl Pbft {
     }
 
     /// The number of votes for a statement, if the vote is a new one. Accuses double voters.
-    fn counted(&self, added: Added, fx: &mut Effects<Self>) -> Option<usize> {
+    fn counted(&mut self, added: Added, fx: &mut Effects<Self>) -> Option<usize> {
         match added {
             Added::Counted(count) => Some(count),
             Added::Conflicting(count, evidence) => {
-                fx.note(16);
-                fx.accuse(*evidence);
+                self.accuse(*evidence, fx);
                 Some(count)
             }
             Added::Repeated | Added::Ignored => None,

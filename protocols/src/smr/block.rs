@@ -130,7 +130,7 @@ impl Block {
         let requests: Vec<_> = requests.iter().map(|request| request.signed().clone()).collect();
         let header = Header {
             instance: signer.instance(),
-            height: parent.height() + 1,
+            height: parent.height().saturating_add(1),
             parent: parent.hash(),
             view,
             proposer: signer.party(),
@@ -196,6 +196,11 @@ impl Block {
     /// The distance from genesis.
     pub fn height(&self) -> u64 {
         self.inner.header.height
+    }
+
+    /// Whether a block of this height may follow; nothing follows the highest that there can be.
+    pub fn is_just_below(&self, height: u64) -> bool {
+        self.height().checked_add(1) == Some(height)
     }
 
     /// The view in which it was proposed.

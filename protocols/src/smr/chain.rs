@@ -56,7 +56,7 @@ impl Chain {
     pub fn insert(&mut self, block: Block) -> bool {
         let hash = block.hash();
         let fits = self.get(&block.parent()).is_none_or(|parent| {
-            parent.height() + 1 == block.height() && parent.view() < block.view()
+            parent.is_just_below(block.height()) && parent.view() < block.view()
         });
         if !self.is_open(&block) || !fits || self.undecided.contains_key(&hash) {
             return false;

@@ -1,0 +1,250 @@
+//! A party of PBFT crashes between any two effects and comes back with its disk: it says again
+//! what it said, or nothing, and the others do not notice.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, Scheme, Signer};
+use byzlab_protocols::{
+    Block, Command, Context, Effect, Effects, Input, Leaders, Packet, Protocol, Request, Span,
+    Stored, Target, Time,
+    pbft::{Params, Pbft, Record, Timer},
+    step,
+};
+
+const N: usize = 4;
+const DELTA: Span = Span::millis(100);
+const DELAY: Span = Span::millis(30);
+/// Who crashes: the leader of view 1.
+const VICTIM: usize = 1;
+
+/// What is due, in this order at one time.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Due {
+    Start,
+    Packet(PartyId, usize),
+    Timer(Timer),
+}
+
+/// Where the victim goes down, counted in its steps and in the effects of that step.
+#[derive(Clone, Copy, Debug)]
+struct Crash {
+    step: usize,
+    effect: usize,
+    down: Span,
+}
+
+#[derive(Default)]
+struct Disk {
+    record: Option<Arc<Record>>,
+    blocks: BTreeMap<Digest, Block>,
+}
+
+struct World {
+    context: Arc<Context>,
+    signers: Vec<Signer>,
+    requests: Vec<Request>,
+    machines: Vec<Option<Pbft>>,
+    disks: Vec<Disk>,
+    armed: BTreeMap<(usize, Timer), Time>,
+    due: BTreeSet<(Time, u8, u64, usize, Due)>,
+    packets: Vec<Arc<Packet<Pbft>>>,
+    count: u64,
+    /// The steps of the victim so far, and their effects.
+    steps: Vec<usize>,
+    crashes: Vec<Crash>,
+    log: Vec<BTreeMap<u64, Digest>>,
+}
+
+impl World {
+    fn new(crashes: &[Crash]) -> World {
+        let instance = Digest::of("byzlab/test/1", b"crash");
+        let ring = |purpose, count| {
+            KeyRing::insecure_from_seed(Scheme::Ideal, instance, purpose, count, &[7; 32])
+                .expect("so many keys are possible")
+        };
+        let (parties, signers) = ring("party", N);
+        let (clients, client) = ring("client", 1);
+        let context = Context {
+            committee: Committee::new(parties, 1).expect("f is below n"),
+            clients,
+            leaders: Leaders::RoundRobin(PartyId(1)),
+            delta: DELTA,
+        };
+        let request = |seq| Arc::new(client[0].sign(Command { seq, payload: b"get k".to_vec() }));
+        let mut world = World {
+            context: Arc::new(context),
+            signers,
+            requests: (0..3).map(request).collect(),
+            machines: vec![None; N],
+            disks: (0..N).map(|_| Disk::default()).collect(),
+            armed: BTreeMap::new(),
+            due: BTreeSet::new(),
+            packets: Vec::new(),
+            count: 0,
+            steps: Vec::new(),
+            crashes: crashes.to_vec(),
+            log: vec![BTreeMap::new(); N],
+        };
+        (0..N).for_each(|party| world.push(Time::ZERO, party, Due::Start));
+        world
+    }
+
+    fn push(&mut self, at: Time, party: usize, due: Due) {
+        let rank = match due {
+            Due::Start => 0,
+            Due::Packet(..) => 1,
+            Due::Timer(_) => 2,
+        };
+        self.count += 1;
+        self.due.insert((at, rank, self.count, party, due));
+    }
+
+    fn run(&mut self, until: Time) {
+        while let Some((now, _, _, party, due)) = self.due.pop_first() {
+            if now > until {
+                return;
+            }
+            match due {
+                Due::Start => self.wake(now, party),
+                Due::Packet(from, index) => {
+                    let packet = self.packets[index].clone();
+                    self.give(now, party, &Input::Packet { from, packet });
+                }
+                Due::Timer(timer) => {
+                    if self.armed.get(&(party, timer)) == Some(&now) {
+                        self.armed.remove(&(party, timer));
+                        self.give(now, party, &Input::Timer { copy: 0, timer });
+                    }
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self, now: Time, party: usize) {
+        let signer = self.signers[party].clone();
+        self.machines[party] = Some(Pbft::new(&self.context, signer, &Params::default()));
+        let disk = &self.disks[party];
+        let mut blocks: Vec<_> = disk.blocks.values().cloned().collect();
+        blocks.sort_by_key(|block| (block.height(), block.hash()));
+        let stored = disk.record.clone().map(|record| Stored { record, blocks });
+        self.give(now, party, &Input::Start(stored));
+        for request in self.requests.clone() {
+            self.give(now, party, &Input::Command(request));
+        }
+    }
+
+    fn give(&mut self, now: Time, party: usize, input: &Input<Pbft>) {
+        let Some(machine) = &mut self.machines[party] else { return };
+        let mut fx = Effects::at(now);
+        step(machine, &self.context, input, &mut fx).expect("honest parties are heard");
+        let effects: Vec<_> = fx.drain().collect();
+        if party == VICTIM {
+            let here = self.crashes.first().copied().filter(|at| at.step == self.steps.len());
+            self.steps.push(effects.len());
+            if let Some(crash) = here {
+                self.crashes.remove(0);
+                let done = effects.into_iter().take(crash.effect);
+                done.for_each(|effect| self.apply(now, party, effect));
+                self.machines[party] = None;
+                self.armed.retain(|(other, _), _| *other != party);
+                return self.push(now.after(crash.down), party, Due::Start);
+            }
+        }
+        effects.into_iter().for_each(|effect| self.apply(now, party, effect));
+    }
+
+    fn apply(&mut self, now: Time, party: usize, effect: Effect<Pbft>) {
+        match effect {
+            Effect::Send { to, packet, .. } => {
+                let from = PartyId::all(N).nth(party).expect("a party");
+                self.packets.push(packet);
+                for (other, name) in PartyId::all(N).enumerate() {
+                    if to == Target::All || to == Target::One(name) {
+                        let at = if other == party { now } else { now.after(DELAY) };
+                        self.push(at, other, Due::Packet(from, self.packets.len() - 1));
+                    }
+                }
+            }
+            Effect::SetTimer { timer, at, .. } => {
+                self.armed.insert((party, timer), at);
+                self.push(at, party, Due::Timer(timer));
+            }
+            Effect::CancelTimer { timer, .. } => {
+                self.armed.remove(&(party, timer));
+            }
+            Effect::Persist(record) => self.disks[party].record = Some(record),
+            Effect::Keep(block) => {
+                self.disks[party].blocks.insert(block.hash(), block);
+            }
+            Effect::Forget(hash) => {
+                self.disks[party].blocks.remove(&hash);
+            }
+            Effect::Decide(decision) => {
+                let before = self.log[party].insert(decision.slot, decision.digest);
+                assert!(before.is_none_or(|before| before == decision.digest));
+            }
+            Effect::Accuse(evidence) => panic!("everybody is honest: {evidence}"),
+            Effect::Conflict(decision) => panic!("party {party}: {decision:?}"),
+            _ => {}
+        }
+    }
+
+    /// Nobody contradicted itself, all logs agree, and everybody got on.
+    fn judge(&self, crashes: &[Crash], at_least: u64) {
+        let guilty = Pbft::forensics(&self.context, &self.packets);
+        assert!(guilty.is_empty(), "{crashes:?}: {}", guilty[0]);
+        let longest = self.log.iter().max_by_key(|log| log.len()).expect("four logs");
+        for (party, log) in self.log.iter().enumerate() {
+            assert!(log.iter().all(|(slot, digest)| longest.get(slot) == Some(digest)));
+            let end = log.len() as u64;
+            assert!(log.keys().copied().eq(1..=end), "party {party} left a gap");
+            assert!(end >= at_least, "{crashes:?}: party {party} decided {end} blocks");
+        }
+    }
+}
+
+fn end_of(view: u64) -> Time {
+    Time::ZERO.after(DELTA * (4 * view + 4))
+}
+
+/// The steps of the victim until the end of view 2, and how many effects each has.
+fn steps() -> Vec<usize> {
+    let mut world = World::new(&[]);
+    world.run(end_of(2));
+    world.judge(&[], 2);
+    world.steps
+}
+
+#[test]
+fn a_crash_between_any_two_effects_does_no_harm() {
+    for (step, effects) in steps().into_iter().enumerate() {
+        for effect in 0..=effects {
+            for down in [DELAY * 2, DELTA, DELTA * 3] {
+                // A disk that is still empty later on is a lost one: that is another story.
+                if step == 0 && effect == 0 {
+                    continue;
+                }
+                let crashes = [Crash { step, effect, down }];
+                let mut world = World::new(&crashes);
+                world.run(end_of(6));
+                world.judge(&crashes, 4);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_crash_while_coming_back_does_no_harm() {
+    for (step, effects) in steps().into_iter().enumerate().skip(1) {
+        for again in 0..6 {
+            let first = Crash { step, effect: effects, down: DELAY };
+            let crashes = [first, Crash { step: step + 1, effect: again, down: DELTA }];
+            let mut world = World::new(&crashes);
+            world.run(end_of(6));
+            world.judge(&crashes, 4);
+        }
+    }
+}
