@@ -88,7 +88,6 @@ pub struct Judge {
     fired: Fired,
     /// Who is judged: fewer, once the adversary corrupts some.
     judged: PartySet,
-    corrupted: PartySet,
     out_of_model: Option<String>,
     /// Lines of the pseudo-code that fired at honest parties.
     noted: Vec<u64>,
@@ -112,7 +111,6 @@ impl Judge {
             accountability: Accountability::new(context.clone(), about, plan),
             fired: Fired::new(&scenario.faults),
             judged,
-            corrupted: scenario.traitors(),
             out_of_model: None,
             noted: vec![0; about.lines.len() + 1],
         }
@@ -141,7 +139,7 @@ impl Judge {
     /// The metrics of the run.
     pub(crate) fn metrics(&self) -> Metrics {
         let context = &self.context;
-        self.meter.clone().finish(|view| context.leader(view), &self.corrupted)
+        self.meter.clone().finish(|view| context.leader(view), &self.judged)
     }
 
     /// The verdict on a run that ended at `end`.
@@ -307,7 +305,6 @@ impl Observer for Judge {
                 return;
             }
             What::Corrupted => {
-                self.corrupted.insert(event.party);
                 self.judged.remove(event.party);
                 self.accountability.corrupted(event.party);
             }

@@ -73,7 +73,7 @@ pub struct Metrics {
     pub views: u64,
     /// Those in which nothing new was decided.
     pub lost_views: u64,
-    /// Those of them that a corrupted party led.
+    /// Those of them that a party led which counts as faulty.
     pub lost_to_faulty_leaders: u64,
     /// The fewest and the most messages of a view that decided, synchronisation left out.
     pub messages_per_decision: (u64, u64),
@@ -210,8 +210,8 @@ impl Meter {
         }
     }
 
-    /// The metrics of the run; `leader` says who led a view, `faulty` who was corrupted.
-    pub(crate) fn finish(mut self, leader: impl Fn(View) -> PartyId, faulty: &PartySet) -> Metrics {
+    /// The metrics of the run; `leader` says who led a view, `honest` who did not count as faulty.
+    pub(crate) fn finish(mut self, leader: impl Fn(View) -> PartyId, honest: &PartySet) -> Metrics {
         self.settle();
         let add = |sum: &mut KindCosts, costs: &KindCosts| {
             sum.messages += costs.messages;
@@ -238,7 +238,7 @@ impl Meter {
         let lost = (1..=gone.0).map(View).filter(|view| !self.decided_in.contains(view));
         for view in lost {
             metrics.lost_views += 1;
-            metrics.lost_to_faulty_leaders += u64::from(faulty.contains(leader(view)));
+            metrics.lost_to_faulty_leaders += u64::from(!honest.contains(leader(view)));
         }
         let complete = self.decided_in.iter().filter_map(|view| self.by_view.get(view).copied());
         let (fewest, most) = complete

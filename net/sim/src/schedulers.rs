@@ -118,7 +118,7 @@ impl<P: Attack> Adversary<P> for Scheduler<P> {
             return;
         }
         moves.message.push(Move::Delay(until));
-        moves.fault = slow.then_some(self.fault);
+        moves.fault = (slow && until != flight.arrival).then_some(self.fault);
     }
 
     fn watches(&self) -> bool {

@@ -439,28 +439,32 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    /// Corrupts a party, if the budget allows it.
-    fn corrupt(&mut self, party: PartyId) {
+    /// Corrupts a party, if the budget allows it; says whether it did.
+    fn corrupt(&mut self, party: PartyId) -> bool {
         let seat = &mut self.seats[party.index()];
         if self.budget == 0 || !seat.is_up() {
-            return;
+            return false;
         }
         let sitting = std::mem::replace(&mut seat.sitting, Sitting::Corrupted);
-        if let (Sitting::Honest(machine), Some(signer)) = (sitting, seat.signer.take()) {
-            self.budget -= 1;
-            self.corrupted.insert(party);
-            self.waiting.remove(party);
-            self.done = self.waiting.is_empty();
-            self.recorder.plain(party, What::Corrupted);
-            self.adversary.corrupted(party, *machine, signer);
-        }
+        let (Sitting::Honest(machine), Some(signer)) = (sitting, seat.signer.take()) else {
+            return false;
+        };
+        self.budget -= 1;
+        self.corrupted.insert(party);
+        self.waiting.remove(party);
+        self.done = self.waiting.is_empty();
+        self.recorder.plain(party, What::Corrupted);
+        self.adversary.corrupted(party, *machine, signer);
+        true
     }
 
+    /// An attack that wanted to corrupt somebody has fired if it did.
     fn moves(&mut self, moves: &mut Moves, party: PartyId) {
+        let mut changed = moves.corrupt.is_empty();
         for target in moves.corrupt.drain(..) {
-            self.corrupt(target);
+            changed |= self.corrupt(target);
         }
-        if let Some(fault) = moves.fault.take() {
+        if let Some(fault) = moves.fault.take().filter(|_| changed) {
             self.recorder.fired(party, fault);
         }
     }
