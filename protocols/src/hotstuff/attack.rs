@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use byzlab_crypto::{Claim, Digest, PartyId, Signed, Statement};
 
-use super::{HotStuff, NewView, Phase, Vote, Wire, WireNewView, machine::Record};
+use super::{
+    HotStuff, NewView, Phase, Timeout, Vote, Wire, WireNewView, WireTimeout, machine::Record,
+};
 use crate::{
     Attack, Material, Target, View,
     attack::{
@@ -164,6 +166,12 @@ static SCRIPTS: &[Script<HotStuff>] = &[
         &[0],
         mismatched_parent,
     ),
+    Script::of_changes(
+        "HS12",
+        "with every new-view, timeouts for views up to the end of numbers to everybody",
+        &[3],
+        far_timeouts,
+    ),
     Script::of_changes("HS16", "the leader proposes for a view far ahead", &[2], far_ahead),
     Script::of_changes(
         "HS17",
@@ -171,6 +179,7 @@ static SCRIPTS: &[Script<HotStuff>] = &[
         &[0],
         no_certificate,
     ),
+    Script::of_changes("HS18", "votes go to the leader of the next view", &[3], to_next_leader),
     Script::of_reactions(
         "HS20",
         "a party proposes an empty block in every other leader's view",
@@ -259,6 +268,37 @@ fn mismatched_parent(
     high.as_ref()?;
     let place = Place { high: high.clone(), parent: genesis(env), height: 0 };
     Some(vec![(to, moved(&block.header.body, &place, env)?)])
+}
+
+/// HS12: the new-view, and a timeout for each view that is a power of two ahead.
+fn far_timeouts(env: &Env<'_, HotStuff>, to: Target, wire: &Wire) -> Option<Vec<(Target, Wire)>> {
+    let Wire::NewView(message) = wire else { return None };
+    let NewView { view, high_view } = message.new_view.body;
+    let mut sent = vec![(to, wire.clone())];
+    for power in 0..u64::BITS {
+        let far = View(view.0.saturating_add(1 << power));
+        let timeout = WireTimeout {
+            timeout: sign(Timeout { view: far, high_view }, env.party, &env.material)?,
+            high: message.high.clone(),
+            entry: None,
+            committed: view,
+            asks: 0,
+            request: None,
+        };
+        sent.push((Target::All, Wire::Timeout(timeout.into())));
+    }
+    Some(sent)
+}
+
+/// HS18.
+fn to_next_leader(
+    env: &Env<'_, HotStuff>,
+    _to: Target,
+    wire: &Wire,
+) -> Option<Vec<(Target, Wire)>> {
+    let Wire::Vote(vote) = wire else { return None };
+    let next = env.material.context.leader(vote.body.view.next());
+    Some(vec![(Target::One(next), wire.clone())])
 }
 
 /// HS16.

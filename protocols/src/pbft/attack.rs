@@ -180,10 +180,22 @@ static SCRIPTS: &[Script<Pbft>] = &[
         two_quorums,
     ),
     Script::of_changes(
+        "PB9",
+        "with every status, statuses for views up to the end of numbers to everybody",
+        &[3],
+        far_statuses,
+    ),
+    Script::of_changes(
         "PB14",
         "the leader orders a request that is on the chain already",
         &[2],
         old_request,
+    ),
+    Script::of_changes(
+        "PB21",
+        "certificates hoarded in the first five views are shown one a view from then on",
+        &[0],
+        drip,
     ),
     Script::of_reactions(
         "PB24",
@@ -313,6 +325,43 @@ fn two_quorums(env: &Env<'_, Pbft>, _to: Target, wire: &Wire) -> Option<Vec<(Tar
         sent.push((Target::One(party), wire));
     }
     Some(sent)
+}
+
+/// PB9: the status, and one for each view that is a power of two ahead.
+fn far_statuses(env: &Env<'_, Pbft>, to: Target, wire: &Wire) -> Option<Vec<(Target, Wire)>> {
+    let Wire::Status { report, commit, decided, .. } = wire else { return None };
+    let mut sent = vec![(to, wire.clone())];
+    for power in 0..u64::BITS {
+        let view = View(report.status.body.view.0.saturating_add(1 << power));
+        let status = sign(Status { view, ..report.status.body }, env.party, &env.material)?;
+        let report = WireReport { status, lock: report.lock.clone() };
+        let (commit, bodies) = (commit.clone(), Vec::new());
+        sent.push((Target::All, Wire::Status { report, commit, decided: *decided, bodies }));
+    }
+    Some(sent)
+}
+
+/// PB21: the views in which certificates are hoarded.
+const HOARDED: u64 = 5;
+
+/// PB21: in the status of view v the certificate of view v - 5, made of votes that only this
+/// party received. No second vote ever, which would tell of a lock, and no body for who asks.
+fn drip(env: &Env<'_, Pbft>, to: Target, wire: &Wire) -> Option<Vec<(Target, Wire)>> {
+    let report = match wire {
+        Wire::Status { report, .. } => report,
+        Wire::Vote2 { .. } | Wire::Sync(_) => return Some(Vec::new()),
+        _ => return None,
+    };
+    let view = report.status.body.view;
+    let shown = View(view.0.saturating_sub(HOARDED));
+    let voted = votes(&env.material).find(|vote| vote.body.view == shown);
+    let lock = voted.and_then(|vote| assemble(&vote.body, votes(&env.material), &env.material));
+    let (lock_view, lock_hash) = lock
+        .as_ref()
+        .map_or((View::GENESIS, genesis(env)), |lock| (lock.statement.view, lock.statement.hash));
+    let status = sign(Status { view, lock_view, lock_hash }, env.party, &env.material)?;
+    let report = WireReport { status, lock };
+    Some(vec![(to, Wire::Status { report, commit: None, decided: 0, bodies: Vec::new() })])
 }
 
 /// PB14: the first request that was ever seen in a block, once more.
