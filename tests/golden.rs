@@ -74,7 +74,7 @@ struct Names(BTreeMap<String, usize>);
 impl Names {
     fn of(&mut self, digest: &str) -> String {
         if digest.bytes().all(|digit| digit == b'0') {
-            return "genesis".to_owned();
+            return "-".to_owned();
         }
         let next = self.0.len();
         let number = *self.0.entry(digest.to_owned()).or_insert(next);
