@@ -101,7 +101,7 @@ impl Judge {
         Judge {
             plan: Arc::new(plan.clone()),
             context: context.clone(),
-            digest: RunDigest::default(),
+            digest: RunDigest::of(context.committee.instance()),
             meter: Meter::new(about, judged, scenario.n, scenario.f),
             agreement: Agreement::default(),
             validity: Validity::default(),

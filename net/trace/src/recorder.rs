@@ -12,7 +12,8 @@ const DEPTHS: usize = 4;
 ///
 /// Message delays are counted as corrections B3 says: a proposal has 1; what is sent while a
 /// message of depth d is handled has d + 1; what a timer sends has one more than the deepest
-/// message of the same view that its sender handled before.
+/// message of the same view that its sender handled before. What a party says to itself is no
+/// message: it takes no delay and adds none.
 #[derive(Clone)]
 pub struct Recorder {
     observers: Vec<Box<dyn Observer>>,
@@ -83,6 +84,7 @@ impl Recorder {
         hops: u32,
     ) {
         let tag = *packet.tag();
+        let hops = hops.saturating_sub(u32::from(party == from));
         let depth = &mut self.depths[party.index()][tag.view.0 as usize % DEPTHS];
         if depth.0 == tag.view {
             depth.1 = depth.1.max(hops);

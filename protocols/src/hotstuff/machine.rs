@@ -143,6 +143,8 @@ pub(super) fn point(qc: Option<&Qc>, genesis: Digest) -> (View, Digest) {
 }
 
 impl Ordered for HotStuff {
+    const ACCUSES: u8 = 16;
+
     fn sync(message: Sync) -> Wire {
         Wire::Sync(message)
     }

@@ -51,7 +51,7 @@
 //! 14     v takes longer than T while something waits: never vote in v again; send
 //!        timeout(v, high) to all, and again every T
 //! 15     the (f+1)-th highest view among the timeouts is v* >= v: enter v*, send timeout(v*)
-//! 16     two votes of one party in a phase of a view: accuse
+//! 16     two blocks of one leader in a view, two votes of one party in a phase: accuse
 //!        a quorum of timeouts for v is a timeout certificate: it opens v + 1, pass it on once
 //! ```
 //!
@@ -116,7 +116,7 @@ const ABOUT: About = About {
         "new-view to the leader",
         "the leader gathers new-views",
         "a quorum of new-views, and something waits",
-        "propose",
+        "propose: send prepare",
         "safeNode",
         "not safe: refuse",
         "vote prepare",
@@ -124,7 +124,7 @@ const ABOUT: About = About {
         "key; vote pre-commit",
         "lock; vote commit",
         "decide",
-        "help who is behind",
+        "a timeout from behind: help",
         "fetch a block",
         "timeout",
         "amplify timeouts",

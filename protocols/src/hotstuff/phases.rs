@@ -138,7 +138,7 @@ impl HotStuff {
         }
     }
 
-    /// Lines 6 and 7: safeNode, then the first vote.
+    /// Lines 5 to 7: safeNode, then the first vote.
     fn vote_prepare(&mut self, block: &Block, fx: &mut Effects<Self>) {
         let chain = &self.replica.chain;
         let header = block.header();
@@ -155,6 +155,7 @@ impl HotStuff {
             fx.note(6);
             return fx.refuse("the block is not safe against the lock");
         }
+        fx.note(5);
         let (view, hash, justify_view) = (header.view, block.hash(), header.justify_view);
         self.vote(Vote { phase: Phase::Prepare, view, hash, justify_view }, 7, fx);
     }

@@ -114,6 +114,8 @@ pub(super) fn lock_of(lock: Option<&Certificate<Vote>>, genesis: Digest) -> Lock
 }
 
 impl Ordered for Pbft {
+    const ACCUSES: u8 = 16;
+
     fn sync(message: Sync) -> Wire {
         Wire::Sync(message)
     }

@@ -37,6 +37,9 @@ pub enum Sync {
 
 /// A protocol that orders requests in blocks.
 pub trait Ordered: Protocol {
+    /// The line of the pseudo-code in which a party accuses.
+    const ACCUSES: u8;
+
     /// The wire form of a message of replication.
     fn sync(message: Sync) -> Self::Wire;
 
@@ -140,7 +143,7 @@ impl Replica {
 
     /// Sees a block of a leader, of a view that has begun; accuses the leader if it proposed
     /// another one in that view.
-    pub fn witness<P: Protocol>(&mut self, block: &Block, context: &Context, fx: &mut Effects<P>) {
+    pub fn witness<P: Ordered>(&mut self, block: &Block, context: &Context, fx: &mut Effects<P>) {
         let view = block.view();
         if context.leader(view) != block.header().proposer || self.accused.contains(&view) {
             return;
@@ -152,6 +155,7 @@ impl Replica {
         let first = self.headers.entry(view).or_insert_with(|| header.clone());
         if let Some(evidence) = Evidence::pair(first, header) {
             self.accused.insert(view);
+            fx.note(P::ACCUSES);
             fx.accuse(evidence);
         }
         while self.headers.len() > WINDOW {

@@ -1,0 +1,174 @@
+//! Deadlines after GST, counted as the proofs count them (corrections A1, A4, E) and computed
+//! here, not taken from the code: f faulty leaders, many seeds, all three kinds of time before GST.
+
+mod common;
+
+use byzlab::{
+    Lab,
+    scenarios::{Finding, Property, Run, StoppedBy},
+};
+use common::run_text;
+use rayon::prelude::*;
+
+const DELTA: u64 = 100;
+const MS: u64 = 1_000_000;
+const SEEDS: u64 = 60;
+
+/// Numbers that differ from seed to seed.
+fn spread(seed: u64, salt: u64, below: u64) -> u64 {
+    let mixed =
+        (seed ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed ^ (mixed >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb).rotate_left(29) % below
+}
+
+/// A network that becomes synchronous at `gst` (milliseconds), as unpleasant as `seed` makes it.
+fn network(before: &str, gst: u64, seed: u64) -> String {
+    let delay = match seed % 3 {
+        0 => format!("constant = \"{DELTA}ms\""),
+        1 => format!("uniform = [\"1ms\", \"{DELTA}ms\"]"),
+        _ => format!("uniform = [\"{}ms\", \"{DELTA}ms\"]", DELTA - 10),
+    };
+    let loss = match before {
+        "lossy" => format!("loss = 0.{}", 1 + spread(seed, 1, 9)),
+        _ => String::new(),
+    };
+    format!(
+        "[network]\nmodel = \"partial-synchrony\"\ndelta = \"{DELTA}ms\"\ndelay.{delay}\n\
+         gst = \"{gst}ms\"\nbefore_gst = \"{before}\"\n{loss}\n"
+    )
+}
+
+/// A scenario in which these parties say nothing.
+fn silent(protocol: &str, n: u64, parties: &[u64], network: &str, goal: &str) -> String {
+    faulty(protocol, n, parties, "silent", network, goal)
+}
+
+/// A scenario in which these parties misbehave.
+fn faulty(
+    protocol: &str,
+    n: u64,
+    parties: &[u64],
+    behaviour: &str,
+    network: &str,
+    goal: &str,
+) -> String {
+    format!(
+        "protocol = \"{protocol}\"\nn = {n}\ncrypto = \"ideal\"\n{network}\n\
+         [[byzantine]]\nparties = {parties:?}\nbehaviour = \"{behaviour}\"\n{goal}\n\
+         [expect]\nfired = false\n"
+    )
+}
+
+/// When the last honest party was done, in nanoseconds.
+fn done(toml: &str, seed: u64) -> (u64, Run) {
+    let (_, run) = run_text(&Lab::new(), toml, Some(seed));
+    assert_eq!(run.stopped_by, StoppedBy::Decisions, "seed {seed}\n{toml}");
+    let termination = run.verdict.properties.iter();
+    let termination = termination.filter(|verdict| verdict.property == Property::Termination);
+    assert!(termination.into_iter().all(|verdict| verdict.finding == Finding::Holds));
+    (run.end.0, run)
+}
+
+/// The leaders of the first views that begin at or after GST: the worst parties to be silent.
+fn first_leaders(gst: u64, n: u64, f: u64) -> Vec<u64> {
+    let view = gst.div_ceil(4 * DELTA).max(1);
+    (view..view + f).map(|view| view % n).collect()
+}
+
+/// Without a time before GST: k commits by 4Δ(1 + k + t⌈k/(n-t)⌉), and no view of an honest
+/// leader is lost.
+#[test]
+fn pbft_meets_its_deadline_in_synchrony() {
+    for (n, t) in [(4, 1), (7, 2), (10, 3)] {
+        for k in [1_u64, 2, 5, 9] {
+            (0..SEEDS / 3).into_par_iter().for_each(|seed| {
+                let first = if seed % 2 == 0 { 1 } else { spread(seed, 2, n) };
+                let parties: Vec<u64> = (first..first + t).map(|party| party % n).collect();
+                let goal = format!("[stop]\ndecisions = {k}");
+                let network = network("bounded", 0, seed);
+                let (end, run) = done(&silent("pbft", n, &parties, &network, &goal), seed);
+                let deadline = 4 * DELTA * (1 + k + t * k.div_ceil(n - t));
+                assert!(end <= deadline * MS, "n={n} k={k} seed {seed}: {end} > {deadline} ms");
+                let metrics = run.metrics;
+                assert_eq!(metrics.lost_views, metrics.lost_to_faulty_leaders, "n={n} k={k}");
+            });
+        }
+    }
+}
+
+/// The first commit at every honest party: by GST + 2Δ + 4Δ(t+2) if what was sent before GST
+/// arrives by GST + Δ, by GST + 4Δ(2t+2) otherwise.
+#[test]
+fn pbft_meets_its_deadline_after_gst() {
+    for (n, t) in [(4, 1), (7, 2)] {
+        for before in ["bounded", "unbounded", "lossy"] {
+            for behaviour in ["silent", "selective", "equivocate", "delay", "random"] {
+                let seeds = (0..SEEDS / 2).into_par_iter();
+                let late = seeds.filter(|seed| first_commit(n, t, before, behaviour, *seed));
+                let late = late.count() as u64;
+                assert!(late > SEEDS / 4, "n={n} {before}: only {late} runs went on after GST");
+            }
+        }
+    }
+}
+
+/// Whether the first commit came after GST: by the deadline, then.
+fn first_commit(n: u64, t: u64, before: &str, behaviour: &str, seed: u64) -> bool {
+    let gst = 1 + spread(seed, 3, 24 * DELTA);
+    let network = network(before, gst, seed);
+    let parties = first_leaders(gst, n, t);
+    let goal = "[stop]\ndecisions = 1";
+    let (end, _) = done(&faulty("pbft", n, &parties, behaviour, &network, goal), seed);
+    let deadline = match before {
+        "bounded" => gst + 2 * DELTA + 4 * DELTA * (t + 2),
+        _ => gst + 4 * DELTA * (2 * t + 2),
+    };
+    assert!(end <= deadline * MS, "n={n} {before} {behaviour} seed {seed}: {end}");
+    end > gst * MS
+}
+
+/// A view of HotStuff with a silent leader costs T = 10Δ and one delay for the timeouts; the one
+/// after it decides in a new-view and seven hops.
+#[test]
+fn a_silent_leader_costs_hotstuff_one_timer() {
+    for (n, f) in [(4, 1), (7, 2), (10, 3)] {
+        for lost in 1..=f {
+            for delay in [1, 10, DELTA] {
+                let parties: Vec<u64> = (1..=lost).collect();
+                let network =
+                    format!("[network]\ndelta = \"{DELTA}ms\"\ndelay.constant = \"{delay}ms\"\n");
+                let goal = "[stop]\ndecisions = 1";
+                let (end, run) = done(&silent("hotstuff", n, &parties, &network, goal), 1);
+                let expected = lost * (10 * DELTA + delay) + 8 * delay;
+                assert_eq!(end, expected * MS, "n={n} lost={lost} delay={delay}");
+                assert_eq!(run.metrics.lost_views, lost);
+            }
+        }
+    }
+}
+
+/// After GST all timers have run out within T; the timeouts, and help for those behind, bring
+/// everybody into one view within 2Δ more. Who was there first may have given it up already, so
+/// it costs T again; each silent leader costs T + Δ; and the view that decides takes T. After an
+/// unbounded or lossy time help may come one T later, as the last was lost, and as many honest
+/// leaders as silent ones may lack the block to build on.
+#[test]
+fn hotstuff_decides_soon_after_gst() {
+    let patience = 10 * DELTA;
+    for (n, f) in [(4, 1), (7, 2)] {
+        for before in ["bounded", "unbounded", "lossy"] {
+            (0..SEEDS).into_par_iter().for_each(|seed| {
+                let gst = 1 + spread(seed, 4, 60 * DELTA);
+                let network = network(before, gst, seed);
+                let first = spread(seed, 5, n);
+                let parties: Vec<u64> = (first..first + f).map(|party| party % n).collect();
+                let goal = "[stop]\ndecisions = 1\n[workload]\ncommands = 1";
+                let (end, _) = done(&silent("hotstuff", n, &parties, &network, goal), seed);
+                let views = f * (patience + DELTA);
+                let lost = if before == "bounded" { 0 } else { patience + views };
+                let deadline = gst + 2 * patience + 2 * DELTA + views + lost + patience;
+                assert!(end <= deadline * MS, "n={n} {before} seed {seed}: {end}");
+            });
+        }
+    }
+}
