@@ -9,12 +9,12 @@ use byzlab::{
 };
 
 /// The folder of the repository.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The scenario files below a folder of the repository, sorted.
-pub fn scenario_files(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn scenario_files(folder: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -32,19 +32,19 @@ pub fn scenario_files(folder: &str) -> Vec<PathBuf> {
 }
 
 /// Resolves a scenario that is given as text.
-pub fn resolve(lab: &Lab, toml: &str, seed: Option<u64>) -> Result<Scenario, Problems> {
+pub(crate) fn resolve(lab: &Lab, toml: &str, seed: Option<u64>) -> Result<Scenario, Problems> {
     Document::decode("test.toml", toml.as_bytes(), &[], lab.registry())?
         .resolve(seed, lab.registry())
 }
 
 /// Runs a resolved scenario.
-pub fn run(lab: &Lab, scenario: &Scenario, options: &Options) -> Run {
+pub(crate) fn run(lab: &Lab, scenario: &Scenario, options: &Options) -> Run {
     let name = scenario.protocol.about.name;
     lab.registry().get(name).expect("a known protocol").run(scenario, options)
 }
 
 /// Resolves and runs a scenario that is given as text and must be right.
-pub fn run_text(lab: &Lab, toml: &str, seed: Option<u64>) -> (Scenario, Run) {
+pub(crate) fn run_text(lab: &Lab, toml: &str, seed: Option<u64>) -> (Scenario, Run) {
     let scenario = resolve(lab, toml, seed).unwrap_or_else(|problems| panic!("{problems}\n{toml}"));
     let run = run(lab, &scenario, &Options::default());
     (scenario, run)
