@@ -17,4 +17,6 @@ pub use byzlab_protocols as protocols;
 pub use byzlab_scenarios as scenarios;
 pub use byzlab_sim as sim;
 pub use byzlab_trace as trace;
+#[doc(hidden)]
+pub use cli::command;
 pub use lab::Lab;

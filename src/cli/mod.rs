@@ -124,6 +124,11 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
+/// What the command line takes: for completions, and for tests that try what it takes.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command line of the process.
 pub(crate) fn main(registry: &Registry) -> i32 {
     let cli = match Cli::try_parse() {
@@ -143,7 +148,7 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         Command::Compare(args) => compare::compare(args, registry, &mut output),
         Command::Trace(args) => trace::trace(args, &mut output),
         Command::Schema => schema::schema(registry, &mut output),
-        Command::Completions(args) => completions::completions(args, Cli::command(), &mut output),
+        Command::Completions(args) => completions::completions(args, command(), &mut output),
     };
     let status = match result.and_then(|status| output.flush().map(|()| status)) {
         Ok(status) => status,

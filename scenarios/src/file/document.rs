@@ -5,7 +5,7 @@ use super::{
     fields::FILE,
     node::Table,
     overlay,
-    problem::{Problem, Problems},
+    problem::{MAX_SHOWN, Problem, Problems},
 };
 use crate::{Registry, Scenario};
 
@@ -44,6 +44,7 @@ impl Document {
         let (parsed, errors) = overlay::parse(&source, end);
         let mut problems: Vec<_> = errors
             .iter()
+            .take(MAX_SHOWN + 1)
             .map(|error| {
                 let message = error.message().to_owned();
                 let problem = match error.span() {

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use byzlab_crypto::PartyId;
 use byzlab_protocols::{
-    Field, FieldDefault as Default, FieldKind as Kind, Probability, Span, byzantine::BEHAVIOURS,
+    Field, FieldDefault as Default, FieldKind as Kind, Model, Probability, Span,
+    byzantine::BEHAVIOURS,
 };
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     fields::FILE,
     node::{Node, Raw, Selector, Table},
 };
-use crate::{Registry, Scenario};
+use crate::{Demand, Registry, Scenario};
 
 /// Prints the resolved file as TOML: it can be run as it is, and gives the same run.
 pub fn explain(document: &Document, scenario: &Scenario, registry: &Registry) -> String {
@@ -62,6 +63,11 @@ impl Printer<'_> {
     fn line(&self, out: &mut String, field: &Field, node: Option<&Node>, prefix: &str) {
         let path = format!("{prefix}{}", field.name);
         let text = match node {
+            Some(node) if !node.given && !self.means(&path) => {
+                let key = format!("# {}", field.name);
+                let _ = writeln!(out, "{key:<40} # {}; it means nothing here", field.doc);
+                return;
+            }
             Some(node) => Some(self.value(node, &field.kind)),
             None => self.derived(&path),
         };
@@ -78,6 +84,18 @@ impl Printer<'_> {
                 );
             }
             (None, _) => {}
+        }
+    }
+
+    /// Whether a default does anything in this scenario; the file may not name one that does not.
+    fn means(&self, path: &str) -> bool {
+        let scenario = self.scenario;
+        match path {
+            "network.gst" | "network.before_gst" => {
+                scenario.network.model == Model::PartialSynchrony
+            }
+            "workload.commands" => matches!(scenario.workload.demand, Demand::Commands(_)),
+            _ => true,
         }
     }
 
@@ -185,6 +203,10 @@ impl Printer<'_> {
             .iter()
             .filter_map(|field| {
                 let node = table.get(field.name)?;
+                // Nobody finds the disk of a party that does not come back.
+                if field.name == "disk" && table.get("restart_after").is_none() {
+                    return None;
+                }
                 Some(format!("{} = {}", field.name, self.value(node, &field.kind)))
             })
             .collect();

@@ -100,11 +100,19 @@ pub struct ProblemJson<'a> {
     pub hint: &'a str,
 }
 
+/// So many problems of a file are shown: nobody reads more, and each costs a look at the text.
+pub(crate) const MAX_SHOWN: usize = 100;
+
 impl Problems {
-    /// The problems of a file, sorted by place.
+    /// The problems of a file, sorted by place; of very many the first ones.
     pub fn new(file: &str, source: &str, mut list: Vec<Problem>) -> Problems {
         list.sort_by_key(|problem| problem.place.as_ref().map(|place| place.start));
         list.dedup();
+        let more = list.len().saturating_sub(MAX_SHOWN);
+        if more > 0 {
+            list.truncate(MAX_SHOWN);
+            list.push(Problem::whole("", format!("there are more problems: {more} at least")));
+        }
         Problems { file: file.to_owned(), text: source.to_owned(), list }
     }
 
