@@ -49,7 +49,7 @@ const TRANSCRIPTS: &[Transcript] = &[
     ),
     (
         "pbft-behind",
-        "party 3 misses view 1 and the decision; view 2 tells it, and it asks for the block",
+        "party 3 misses view 1 and its decision; the proposal of view 2 brings it all",
         "protocol = \"pbft\"\n[network]\ngst = \"800ms\"\nbefore_gst = \"lossy\"\n\
          delay_before_gst.constant = \"10ms\"\n\
          [[event]]\nuntil = \"800ms\"\npartition = [[0, 1, 2], [3]]",
