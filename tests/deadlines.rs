@@ -5,9 +5,9 @@ mod common;
 
 use byzlab::{
     Lab,
-    scenarios::{Finding, Property, Run, StoppedBy},
+    scenarios::{Finding, Options, Property, Run, StoppedBy},
 };
-use common::run_text;
+use common::{resolve, run, run_text};
 use rayon::prelude::*;
 
 const DELTA: u64 = 100;
@@ -69,6 +69,15 @@ fn done(toml: &str, seed: u64) -> (u64, Run) {
     (run.end.0, run)
 }
 
+/// A run that ends with everything decided, and its events.
+fn traced(toml: &str) -> Run {
+    let lab = Lab::new();
+    let scenario = resolve(&lab, toml, None).unwrap_or_else(|problems| panic!("{problems}"));
+    let run = run(&lab, &scenario, &Options { trace: true, clock: None });
+    assert_eq!(run.stopped_by, StoppedBy::Decisions, "{toml}");
+    run
+}
+
 /// The leaders of the first views that begin at or after GST: the worst parties to be silent.
 fn first_leaders(gst: u64, n: u64, f: u64) -> Vec<u64> {
     let view = gst.div_ceil(4 * DELTA).max(1);
@@ -125,6 +134,45 @@ fn first_commit(n: u64, t: u64, before: &str, behaviour: &str, seed: u64) -> boo
     };
     assert!(end <= deadline * MS, "n={n} {before} {behaviour} seed {seed}: {end}");
     end > gst * MS
+}
+
+/// Corrections A1: the leader shows its block to two parties and lets one of them alone lock on
+/// it, and is silent ever after. Whoever leads next has the block in time, and no honest view is
+/// lost: not to the body that the third party lacks, nor to delays of Δ in full.
+#[test]
+fn a_withheld_body_costs_pbft_no_honest_view() {
+    let behave = |what: &str, when: &str| {
+        format!("[[byzantine]]\nparty = 1\nbehaviour{what}\nwhen = {{ {when} }}\n")
+    };
+    for (shown, locked) in [("[0, 2]", 0), ("[0, 2]", 2), ("[2, 3]", 3), ("[0, 3]", 0)] {
+        for delay in [1, DELTA / 2, DELTA] {
+            let toml = [
+                format!("protocol = \"pbft\"\nnetwork.delay.constant = \"{delay}ms\"\n"),
+                "[workload]\ncommands = 6\n".to_owned(),
+                behave(
+                    &format!(".selective = {{ to = {shown} }}"),
+                    "views = \"1..2\", kinds = [\"propose\"]",
+                ),
+                behave(
+                    &format!(".selective = {{ to = [{locked}] }}"),
+                    "views = \"1..2\", kinds = [\"vote\"]",
+                ),
+                behave(" = \"silent\"", "views = \"1..2\", kinds = [\"vote2\", \"commit\"]"),
+                behave(" = \"silent\"", "views = \"2..1000\""),
+            ];
+            let run = traced(&toml.concat());
+            assert!(run.verdict.fired.iter().all(|fired| fired.count > 0), "it did all that");
+            // Views are 4Δ long, and party 1 leads every fourth of them.
+            let last = (run.end.0 - 1) / (4 * DELTA * MS);
+            let honest = (2..=last).filter(|view| view % 4 != 1).count() as u64;
+            let decided = run.trace.iter().filter(|record| record.what == "decided");
+            let withheld = u64::from(decided.into_iter().any(|record| record.view == Some(1)));
+            assert_eq!(run.metrics.decisions, honest + withheld, "{shown} {locked} {delay}");
+            let first = "[stop]\ndecisions = 1\n[expect]\nfired = false\n";
+            let (first, _) = done(&(toml.concat() + first), 1);
+            assert!(first <= 4 * DELTA * 3 * MS, "{shown} {locked} {delay}: first at {first}");
+        }
+    }
 }
 
 /// A view of HotStuff with a silent leader costs T = 10Δ and one delay for the timeouts; the one

@@ -110,21 +110,21 @@ fn two_processes_say_the_same() {
     }
 }
 
-/// The digest leaves out what stands inside of messages; a trace shows all of it.
+/// Files too. The digest leaves out what stands inside of messages; a trace shows all of it.
 #[test]
-fn two_processes_write_the_same_trace() {
+fn two_processes_write_the_same_files() {
     for entry in entries(&Lab::new()) {
-        for seed in [1, 2] {
+        for (option, seed) in [("--trace", 1), ("--trace", 2), ("--junit", 3)] {
             let file = drawn(entry, seed);
-            let traces = ["first", "second"].map(|name| {
-                let name = format!("{}-{seed}-{name}.jsonl", entry.about().name);
+            let [first, second] = ["first", "second"].map(|name| {
+                let name = format!("{}{option}-{seed}-{name}", entry.about().name);
                 let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
                 let target = path.display().to_string();
-                byzlab(&["run", "-", "--trace", &target], "1", &file);
-                fs::read(path).expect("the trace was written")
+                byzlab(&["run", "-", option, &target], "1", &file);
+                fs::read(path).expect("the file was written")
             });
-            assert!(!traces[0].is_empty());
-            assert!(traces[0] == traces[1], "{} seed {seed}", entry.about().name);
+            assert!(!first.is_empty());
+            assert!(first == second, "{} {option} seed {seed}", entry.about().name);
         }
     }
 }
@@ -155,6 +155,17 @@ fn many_seeds_say_the_same_on_any_number_of_threads() {
             let other = byzlab(&form, threads, &file);
             assert!((&first, status) == (&other.0, other.1), "{threads} threads\n{file}");
         }
+    }
+}
+
+#[test]
+fn a_comparison_says_the_same_on_any_number_of_threads() {
+    let file = "protocol = \"pbft\"\ncrypto = \"ideal\"\n[workload]\ncommands = 2\n[compare]\n\
+                protocols = [\"dolev-strong\", \"pbft\", \"hotstuff\"]\n\
+                behaviours = [\"silent\", \"equivocate\", \"random\"]\nseeds = \"0..4\"\n";
+    for form in [vec!["compare", "-"], vec!["compare", "-", "--json"]] {
+        let [one, two, five] = ["1", "2", "5"].map(|threads| byzlab(&form, threads, file));
+        assert!(one == two && two == five, "{form:?}");
     }
 }
 
@@ -194,6 +205,22 @@ fn judged(lab: &Lab, toml: &str, seed: u64, crypto: Scheme, trace: bool) -> (Sce
     scenario.crypto = crypto;
     let run = run(lab, &scenario, &Options { trace, clock: None });
     (scenario, run)
+}
+
+/// Who keeps every event of a run, and shows every state, changes nothing in it.
+#[test]
+fn a_run_that_is_traced_is_the_same_run() {
+    let lab = Lab::new();
+    for entry in entries(&lab) {
+        for seed in 0..20 {
+            let toml = drawn(entry, seed);
+            let of = |trace| judged(&lab, &toml, seed, Scheme::Ideal, trace).1;
+            let (plain, traced) = (of(false), of(true));
+            assert!(plain.trace.is_empty() && !traced.trace.is_empty());
+            assert_eq!(plain.digest, traced.digest, "seed {seed}\n{toml}");
+            assert_eq!(plain.metrics, traced.metrics, "seed {seed}\n{toml}");
+        }
+    }
 }
 
 /// A text without the signatures in it: what stands for them is eight digits after the name of

@@ -7,7 +7,7 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use byzlab::{
     Lab,
-    crypto::{Committee, Digest, KeyRing, PartyId, Scheme},
+    crypto::{Committee, Digest, KeyRing, PartyId, Scheme, Signer},
     protocols::{
         Attack, Command, Context, Task, Time,
         byzantine::{Behaviour, Build, Honest},
@@ -76,6 +76,37 @@ fn scenario<P: Attack>(fault: &str) -> Scenario {
     resolve(&Lab::new(), &toml, Some(5)).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
+/// Party 0 with its fault, and the strategy on top of it.
+fn adversary<P: Attack>(
+    scenario: &Scenario,
+    attack: &str,
+    context: &Arc<Context>,
+    params: &P::Params,
+    signer: &Signer,
+) -> Box<dyn Adversary<P>> {
+    let judged: Vec<_> = scenario.judged().iter().collect();
+    let traitor = &scenario.byzantine[0];
+    let machine = || P::new(context, signer.clone(), params);
+    let build = Build {
+        name: &traitor.behaviour,
+        values: &traitor.values,
+        when: traitor.when.clone(),
+        number: 0,
+        party: PartyId(0),
+        honest: &judged,
+        machine: machine(),
+        delta: context.delta,
+        seed: scenario.seed,
+    };
+    let behaviour: Box<dyn Behaviour<P>> = build.around(Box::new(Honest(machine())));
+    let behaviours = BTreeMap::from([(PartyId(0), behaviour)]);
+    let behaving = Behaving::new(behaviours, BTreeMap::from([(PartyId(0), signer.clone())]));
+    match strategy(attack) {
+        Some(info) => Box::new(Scheduler::new(info.strategy, FaultId(1), behaving)),
+        None => Box::new(behaving),
+    }
+}
+
 /// The world of a scenario before anything has happened.
 fn world<P: Attack>(scenario: &Scenario, attack: &str) -> World<P> {
     let n = scenario.n;
@@ -102,27 +133,7 @@ fn world<P: Attack>(scenario: &Scenario, attack: &str) -> World<P> {
             request: request.clone(),
         })
     });
-    let judged: Vec<_> = scenario.judged().iter().collect();
-    let traitor = &scenario.byzantine[0];
-    let machine = || P::new(&context, signers[0].clone(), &params);
-    let build = Build {
-        name: &traitor.behaviour,
-        values: &traitor.values,
-        when: traitor.when.clone(),
-        number: 0,
-        party: PartyId(0),
-        honest: &judged,
-        machine: machine(),
-        delta: context.delta,
-        seed: scenario.seed,
-    };
-    let behaviour: Box<dyn Behaviour<P>> = build.around(Box::new(Honest(machine())));
-    let behaviours = BTreeMap::from([(PartyId(0), behaviour)]);
-    let behaving = Behaving::new(behaviours, BTreeMap::from([(PartyId(0), signers[0].clone())]));
-    let adversary: Box<dyn Adversary<P>> = match strategy(attack) {
-        Some(info) => Box::new(Scheduler::new(info.strategy, FaultId(1), behaving)),
-        None => Box::new(behaving),
-    };
+    let adversary = adversary(scenario, attack, &context, &params, &signers[0]);
     let spec = &scenario.network;
     World::new(Setup {
         requests: requests.collect(),

@@ -47,6 +47,13 @@ const TRANSCRIPTS: &[Transcript] = &[
          delay_before_gst.constant = \"10ms\"\n\
          [[rule]]\non = { kind = \"vote2\", view = 1 }\ndo = \"drop\"",
     ),
+    (
+        "pbft-behind",
+        "party 3 misses view 1 and its decision; the proposal of view 2 brings it all",
+        "protocol = \"pbft\"\n[network]\ngst = \"800ms\"\nbefore_gst = \"lossy\"\n\
+         delay_before_gst.constant = \"10ms\"\n\
+         [[event]]\nuntil = \"800ms\"\npartition = [[0, 1, 2], [3]]",
+    ),
     ("hotstuff-normal", "one view: three phases and the decision", "protocol = \"hotstuff\""),
     (
         "hotstuff-silent-leader",
@@ -55,9 +62,24 @@ const TRANSCRIPTS: &[Transcript] = &[
     ),
     (
         "hotstuff-selective-decide",
-        "the leader shows its decision to party 0 alone; timeouts and help bring it to the others",
+        "the leader shows its decision to party 0 alone, whose new-view brings it to the next \
+         leader, who passes it on",
         "protocol = \"hotstuff\"\n[[byzantine]]\nparty = 1\n\
-         behaviour.selective = { to = [0] }\nwhen = { kinds = [\"decide\"] }",
+         behaviour.selective = { to = [0] }\nwhen = { kinds = [\"decide\", \"new-view\"] }",
+    ),
+    (
+        "hotstuff-decide-to-the-next-leader",
+        "the leader shows its decision to party 2 alone, who leads next, waits for the others in \
+         vain, and passes it on",
+        "protocol = \"hotstuff\"\n[[byzantine]]\nparty = 1\n\
+         behaviour.selective = { to = [2] }\nwhen = { kinds = [\"decide\", \"new-view\"] }",
+    ),
+    (
+        "hotstuff-helped",
+        "party 3 hears nothing until all others are done; it gives up its view and is helped",
+        "protocol = \"hotstuff\"\n[network]\ngst = \"500ms\"\nbefore_gst = \"lossy\"\n\
+         delay_before_gst.constant = \"10ms\"\n\
+         [[event]]\nuntil = \"500ms\"\npartition = [[0, 1, 2], [3]]",
     ),
     (
         "hotstuff-amplified-timeouts",
