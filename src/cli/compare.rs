@@ -40,7 +40,7 @@ pub(crate) fn compare(
     let (cells, seeds) = cells(&name, &bytes, &args.set, registry)?;
     let seeds = args.seeds.unwrap_or(seeds);
     run::catch_interrupts();
-    let progress = run::progress(cells.len() * (seeds.1 - seeds.0) as usize);
+    let progress = run::progress((seeds.1 - seeds.0).saturating_mul(cells.len() as u64));
     let mut rows = Vec::with_capacity(cells.len());
     for cell in cells {
         let measured = match &cell.document {

@@ -56,21 +56,21 @@ impl Status {
 pub(crate) enum Failure {
     /// What the user gave is wrong.
     Usage(String),
-    /// A file is wrong.
-    File(Box<Problems>),
+    /// Files are wrong.
+    Files(Vec<Problems>),
     /// Reading or writing failed.
     Io(String, io::Error),
 }
 
 impl From<Box<Problems>> for Failure {
     fn from(problems: Box<Problems>) -> Self {
-        Failure::File(problems)
+        Failure::Files(vec![*problems])
     }
 }
 
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
-        Failure::File(Box::new(problems))
+        Failure::Files(vec![problems])
     }
 }
 
@@ -161,30 +161,39 @@ pub(crate) fn main(registry: &Registry) -> i32 {
 fn report(failure: &Failure, json: bool, output: &mut Output) -> Status {
     match failure {
         Failure::Io(_, error) if error.kind() == ErrorKind::BrokenPipe => Status::Expected,
-        Failure::Io(what, error) => {
-            output.error(&format!("{what}: {error}"));
+        Failure::Io(file, error) => {
+            say(file, &error.to_string(), json, output);
             let usage = [ErrorKind::NotFound, ErrorKind::PermissionDenied, ErrorKind::IsADirectory];
             if usage.contains(&error.kind()) { Status::Usage } else { Status::Environment }
         }
         Failure::Usage(message) => {
-            if json {
-                let object = serde_json::json!({
-                    "schema": 1, "error": true, "file": "", "line": 0, "column": 0, "key": "",
-                    "message": message, "expected": "", "hint": "",
-                });
-                let _ = output.line(&object.to_string()).and_then(|()| output.flush());
-            } else {
-                output.error(message);
+            say("", message, json, output);
+            Status::Usage
+        }
+        Failure::Files(files) => {
+            for problems in files {
+                if json {
+                    let _ = output.line(&problems.json()).and_then(|()| output.flush());
+                } else {
+                    output.problems(problems);
+                }
             }
             Status::Usage
         }
-        Failure::File(problems) => {
-            if json {
-                let _ = output.line(&problems.json()).and_then(|()| output.flush());
-            } else {
-                output.problems(problems);
-            }
-            Status::Usage
-        }
+    }
+}
+
+/// Says what went wrong with a file, or beside all files, in the form of a problem of a file.
+fn say(file: &str, message: &str, json: bool, output: &mut Output) {
+    if json {
+        let object = serde_json::json!({
+            "schema": 1, "error": true, "file": file, "line": 0, "column": 0, "key": "",
+            "message": message, "expected": "", "hint": "",
+        });
+        let _ = output.line(&object.to_string()).and_then(|()| output.flush());
+    } else if file.is_empty() {
+        output.error(message);
+    } else {
+        output.error(&format!("{file}: {message}"));
     }
 }

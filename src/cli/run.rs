@@ -84,27 +84,44 @@ pub(crate) fn run(
 ) -> Result<Status, Failure> {
     let Runtime::Sim = args.runtime;
     let files = input::files(&args.paths)?;
-    let documents = files.iter().map(|file| input::document(file, &args.set, registry));
-    let documents = documents.collect::<Result<Vec<_>, _>>()?;
-    // Everything is resolved before anything is run.
-    for document in &documents {
-        document.resolve(args.seed, registry)?;
+    let documents = documents(args, &files, registry)?;
+    for file in [&args.junit, &args.trace].into_iter().flatten() {
+        probe(file)?;
     }
-    let mut jobs = Vec::new();
-    for (document, path) in documents.iter().zip(&files) {
-        match args.seeds {
-            None => jobs.push(Job { document, path, seed: args.seed }),
-            Some((start, end)) => {
-                jobs.extend((start..end).map(|seed| Job { document, path, seed: Some(seed) }));
-            }
+    let total = args.seeds.map_or(1, |(start, end)| end - start);
+    let total = total.saturating_mul(documents.len() as u64);
+    if args.trace.is_some() && total > 1 {
+        return Err(Failure::Usage(format!("--trace writes one run; these are {total}")));
+    }
+    // One after the other, however many: a range of seeds is never held in memory.
+    let jobs = documents.iter().zip(&files).flat_map(|(document, path)| {
+        let (start, end) = args.seeds.unwrap_or((0, 1));
+        let seeds = (start..end).map(|seed| args.seeds.map_or(args.seed, |_| Some(seed)));
+        seeds.map(move |seed| Job { document, path, seed })
+    });
+    catch_interrupts();
+    Suite { args, registry, output, total }.run(jobs)
+}
+
+/// Everything is decoded and resolved before anything is run; what is wrong with any file is told.
+fn documents(
+    args: &RunArgs,
+    files: &[PathBuf],
+    registry: &Registry,
+) -> Result<Vec<Document>, Failure> {
+    let (mut documents, mut wrong) = (Vec::new(), Vec::new());
+    for file in files {
+        let document = input::document(file, &args.set, registry).and_then(|document| {
+            document.resolve(args.seed, registry)?;
+            Ok(document)
+        });
+        match document {
+            Ok(document) => documents.push(document),
+            Err(Failure::Files(problems)) => wrong.extend(problems),
+            Err(other) => return Err(other),
         }
     }
-    if args.trace.is_some() && jobs.len() > 1 {
-        let message = format!("--trace writes one run; these are {}", jobs.len());
-        return Err(Failure::Usage(message));
-    }
-    catch_interrupts();
-    Suite { args, registry, output, single: jobs.len() == 1 }.run(&jobs)
+    if wrong.is_empty() { Ok(documents) } else { Err(Failure::Files(wrong)) }
 }
 
 /// The first interrupt stops cleanly, the second at once.
@@ -120,18 +137,20 @@ struct Suite<'a> {
     args: &'a RunArgs,
     registry: &'a Registry,
     output: &'a mut Output,
-    single: bool,
+    total: u64,
 }
 
 type Result3 = Result<(Scenario, Run), Failure>;
 
 impl Suite<'_> {
-    fn run(&mut self, jobs: &[Job<'_>]) -> Result<Status, Failure> {
-        let (progress, started) = (progress(jobs.len()), Instant::now());
+    fn run<'b>(&mut self, jobs: impl Iterator<Item = Job<'b>>) -> Result<Status, Failure> {
+        let (progress, started) = (progress(self.total), Instant::now());
+        let mut jobs = jobs.peekable();
         let mut status = Status::Expected;
         let mut outcomes: Vec<(Outcome, String)> = Vec::new();
         let mut kept = Vec::new();
-        for chunk in jobs.chunks(CHUNK) {
+        while jobs.peek().is_some() && !INTERRUPTED.load(Ordering::SeqCst) {
+            let chunk: Vec<_> = jobs.by_ref().take(CHUNK).collect();
             let runs: Vec<Option<Result3>> = chunk
                 .par_iter()
                 .map(|job| {
@@ -141,10 +160,7 @@ impl Suite<'_> {
                 })
                 .collect();
             for (job, run) in chunk.iter().zip(runs) {
-                let Some(run) = run else {
-                    status = status.worse(Status::Inconclusive);
-                    continue;
-                };
+                let Some(run) = run else { continue };
                 let (scenario, run) = run?;
                 let repeat = repeat(self.args, job.path, scenario.seed);
                 status = status.worse(Status::of(run.verdict.outcome));
@@ -161,10 +177,13 @@ impl Suite<'_> {
         }
         progress.finish_and_clear();
         if INTERRUPTED.load(Ordering::SeqCst) {
-            let done = outcomes.len();
-            self.output.error(&format!("interrupted after {done} of {} runs", jobs.len()));
+            let (done, total) = (outcomes.len(), self.total);
+            if (done as u64) < total {
+                status = status.worse(Status::Inconclusive);
+            }
+            self.output.error(&format!("interrupted after {done} of {total} runs"));
         }
-        if !self.single && !self.args.json {
+        if self.total > 1 && !self.args.json {
             let paint = self.output.paint();
             self.output.text(&summary(&outcomes, paint))?;
             if self.args.timing {
@@ -208,7 +227,7 @@ impl Suite<'_> {
             return self.output.line(&json(&report));
         }
         let failed = run.verdict.outcome != Outcome::AsExpected;
-        if self.single || (failed && self.args.seeds.is_none()) {
+        if self.total == 1 || (failed && self.args.seeds.is_none()) {
             let paint = self.output.paint();
             self.output.text(&text(&report, paint))
         } else if self.args.seeds.is_none() {
@@ -221,9 +240,9 @@ impl Suite<'_> {
     }
 }
 
-pub(crate) fn progress(runs: usize) -> ProgressBar {
+pub(crate) fn progress(runs: u64) -> ProgressBar {
     let target = if runs > 1 { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let progress = ProgressBar::with_draw_target(Some(runs as u64), target);
+    let progress = ProgressBar::with_draw_target(Some(runs), target);
     let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len} runs, {per_sec}, {eta} left");
     progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     progress
@@ -247,12 +266,29 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// Where a file is written before it takes its name.
+fn temporary(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_os_string();
+    name.push(".tmp");
+    file.with_file_name(name)
+}
+
+/// Whether a file can be written: found out before anything is run.
+fn probe(file: &Path) -> Result<(), Failure> {
+    let refused = |why: String| Failure::Usage(format!("{}: {why}", file.display()));
+    if file.is_dir() {
+        return Err(refused("this is a folder".to_owned()));
+    }
+    let temporary = temporary(file);
+    std::fs::write(&temporary, b"")
+        .and_then(|()| std::fs::remove_file(&temporary))
+        .map_err(|error| refused(format!("cannot be written: {error}")))
+}
+
 /// Writes a file whole or not at all.
 pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error| Failure::Io(file.display().to_string(), error);
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(".tmp");
-    let temporary = file.with_file_name(name);
+    let temporary = temporary(file);
     let written =
         std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, file));
     written.map_err(|error| {

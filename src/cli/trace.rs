@@ -76,7 +76,11 @@ fn read(args: &TraceArgs) -> Result<Vec<Record>, Failure> {
     let reader: Box<dyn BufRead> = if name == "-" {
         Box::new(BufReader::new(std::io::stdin()))
     } else {
-        let file = File::open(&args.file).map_err(|error| Failure::Io(name.clone(), error))?;
+        let failed = |error| Failure::Io(name.clone(), error);
+        if !std::fs::metadata(&args.file).map_err(failed)?.is_file() {
+            return Err(Failure::Usage(format!("{name}: not a regular file")));
+        }
+        let file = File::open(&args.file).map_err(failed)?;
         Box::new(BufReader::new(file))
     };
     let mut records = Vec::new();

@@ -1,6 +1,6 @@
 //! Signature chains.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{Contradicts, Digest, PartyId, Reject, Signature, Signed, Statement, Verified};
@@ -15,9 +15,7 @@ pub(super) const KINDS: &[Kind] = &[
 ];
 
 /// "In this broadcast of this sender, I support this value."
-#[derive(
-    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Endorse {
     /// The number of the broadcast.
     pub broadcast: View,
@@ -25,6 +23,13 @@ pub struct Endorse {
     pub sender: PartyId,
     /// The digest of the value.
     pub value: Digest,
+}
+
+impl fmt::Debug for Endorse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Endorse { broadcast, sender, value } = self;
+        write!(f, "value {value} in broadcast {broadcast} of party {sender}")
+    }
 }
 
 impl Statement for Endorse {

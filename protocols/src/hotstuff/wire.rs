@@ -1,6 +1,6 @@
 //! What parties of HotStuff sign and send, and what makes a message well formed.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{
@@ -59,9 +59,7 @@ pub enum Phase {
 
 /// "In this phase of view `view` I support block `hash`, justified by a certificate of view
 /// `justify_view`."
-#[derive(
-    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Vote {
     /// The phase: votes of one phase are never votes of another.
     pub phase: Phase,
@@ -74,9 +72,7 @@ pub struct Vote {
 }
 
 /// "I enter view `view`; my highest prepare certificate is of view `high_view`."
-#[derive(
-    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct NewView {
     /// The view.
     pub view: View,
@@ -85,9 +81,7 @@ pub struct NewView {
 }
 
 /// "I gave up view `view`; my highest prepare certificate is of view `high_view`."
-#[derive(
-    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Timeout {
     /// The view.
     pub view: View,
@@ -95,12 +89,34 @@ pub struct Timeout {
     pub high_view: View,
 }
 
+impl fmt::Debug for Vote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Vote { phase, view, hash, justify_view } = self;
+        write!(
+            f,
+            "{phase:?} vote in view {view} for block {hash}, justified in view {justify_view}"
+        )
+    }
+}
+
 impl Statement for Vote {
     const DOMAIN: &'static str = "byzlab/hotstuff/vote/1";
 }
 
+impl fmt::Debug for NewView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "new view {}, high certificate of view {}", self.view, self.high_view)
+    }
+}
+
 impl Statement for NewView {
     const DOMAIN: &'static str = "byzlab/hotstuff/new-view/1";
+}
+
+impl fmt::Debug for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "timeout of view {}, high certificate of view {}", self.view, self.high_view)
+    }
 }
 
 impl Statement for Timeout {

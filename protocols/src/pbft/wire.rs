@@ -1,6 +1,6 @@
 //! What parties of PBFT sign and send, and what makes a message well formed.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{
@@ -27,9 +27,7 @@ pub(super) const KINDS: &[Kind] = &[
 ];
 
 /// "In view `view` my lock is the certificate of view `lock_view` for block `lock_hash`."
-#[derive(
-    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Status {
     /// The view at whose start it is sent.
     pub view: View,
@@ -40,9 +38,7 @@ pub struct Status {
 }
 
 /// "I vote for block `hash` in view `view`; what justifies it is of view `justify_view`."
-#[derive(
-    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Vote {
     /// The view.
     pub view: View,
@@ -53,9 +49,7 @@ pub struct Vote {
 }
 
 /// "I hold a certificate of view `view` for block `hash`, and am locked on it."
-#[derive(
-    Clone, PartialEq, Eq, Hash, Debug, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Vote2 {
     /// The view.
     pub view: View,
@@ -63,12 +57,32 @@ pub struct Vote2 {
     pub hash: Digest,
 }
 
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Status { view, lock_view, lock_hash } = self;
+        write!(f, "status of view {view}: locked in view {lock_view} on block {lock_hash}")
+    }
+}
+
 impl Statement for Status {
     const DOMAIN: &'static str = "byzlab/pbft/status/1";
 }
 
+impl fmt::Debug for Vote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Vote { view, hash, justify_view } = self;
+        write!(f, "vote in view {view} for block {hash}, justified in view {justify_view}")
+    }
+}
+
 impl Statement for Vote {
     const DOMAIN: &'static str = "byzlab/pbft/vote/1";
+}
+
+impl fmt::Debug for Vote2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "vote2 in view {} for block {}", self.view, self.hash)
+    }
 }
 
 impl Statement for Vote2 {

@@ -79,7 +79,15 @@ impl<'a> Decoder<'a> {
         let names: Vec<_> = fields.iter().map(|field| field.name).collect();
         let key = join(path, name);
         let problem = Problem::at(place, &key, format!("unknown key `{key}`"));
-        self.problems.push(problem.hint(suggest(name, &names)));
+        let hint = match name {
+            // Files have no version: what a newer byzlab reads beside these keys, this one refuses.
+            "schema" | "version" => format!(
+                "files name no version; keys that byzlab {} does not know may be of a newer one",
+                env!("CARGO_PKG_VERSION")
+            ),
+            _ => suggest(name, &names),
+        };
+        self.problems.push(problem.hint(hint));
     }
 
     fn default(&mut self, field: &'static Field, table: &mut Table, path: &str) {
@@ -88,7 +96,11 @@ impl<'a> Decoder<'a> {
             Default::Required => {
                 let key = join(path, field.name);
                 let problem = Problem::at(&place, &key, format!("`{key}` is missing"));
-                self.problems.push(problem.expected(expected(&field.kind)).hint(field.doc));
+                let expected = match field.kind {
+                    Kind::Protocol => format!("one of {}", self.names.protocols().join(", ")),
+                    ref kind => expected(kind),
+                };
+                self.problems.push(problem.expected(expected).hint(field.doc));
             }
             Default::Unset(_) => {}
             Default::Is(text) => {

@@ -51,13 +51,15 @@ impl Document {
                     Some(place) => Problem::at(&place, "", message),
                     None => Problem::whole("", message),
                 };
-                match duplicate(error.span(), &source) {
-                    Some((key, first)) => {
-                        let place = error.span().unwrap_or_default();
-                        Problem::at(&place, &key, format!("duplicate key `{key}`"))
-                            .related(&first, "first defined here")
-                    }
-                    None => problem,
+                if !error.message().starts_with("duplicate key") {
+                    return problem;
+                }
+                let place = error.span().unwrap_or_default();
+                let key = source.get(place.clone()).unwrap_or_default();
+                let again = Problem::at(&place, key, format!("duplicate key `{key}`"));
+                match first(key, place.start, &source) {
+                    Some(first) => again.related(&first, "first defined here"),
+                    None => again,
                 }
             })
             .collect();
@@ -104,30 +106,20 @@ fn text(file: &str, bytes: &[u8]) -> Result<String, Problems> {
     }
 }
 
-/// If the place is that of a key that stands in its table twice: the key, and its first place.
-fn duplicate(
-    place: Option<std::ops::Range<usize>>,
-    source: &str,
-) -> Option<(String, std::ops::Range<usize>)> {
-    let place = place?;
-    let key = source.get(place.clone())?.trim_matches(['[', ']', ' ']);
-    let word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
-    if key.is_empty() || !key.chars().all(word) {
-        return None;
-    }
+/// Where a line defines a key or table of this name before a place.
+fn first(key: &str, before: usize, source: &str) -> Option<std::ops::Range<usize>> {
     let mut offset = 0;
-    for line in source.lines() {
-        let trimmed = line.trim_start();
-        let start = offset + line.len() - trimmed.len();
-        let rest = trimmed.trim_start_matches('[').strip_prefix(key);
-        let ends = rest.is_some_and(|rest| rest.trim_start().starts_with(['=', ']']));
-        if start >= place.start {
+    for line in source.split_inclusive('\n') {
+        let trimmed = line.trim();
+        let start = offset + line.len() - line.trim_start().len();
+        if start >= before {
             return None;
         }
-        if ends {
-            return Some((key.to_owned(), start..start + trimmed.trim_end().len()));
+        let rest = trimmed.trim_start_matches('[').trim_start().strip_prefix(key);
+        if rest.is_some_and(|rest| rest.trim_start().starts_with(['=', ']'])) {
+            return Some(start..start + trimmed.len());
         }
-        offset += line.len() + 1;
+        offset += line.len();
     }
     None
 }

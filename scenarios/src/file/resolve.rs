@@ -23,6 +23,9 @@ mod events;
 mod network;
 mod workload;
 
+/// So many faults a scenario may have: the events of a run number them with 16 bits.
+const MAX_FAULTS: usize = 10_000;
+
 /// Resolves a document; the problems are not sorted.
 pub(super) fn resolve(
     document: &Document,
@@ -430,22 +433,22 @@ impl<'a> Resolver<'a> {
         if reasons.is_empty() || scenario.beyond_bound {
             return;
         }
-        let traitors = self.table.get("byzantine").filter(|node| node.given);
-        let network = self.table.get("network").filter(|node| node.given);
+        let given = |key: &&str| self.table.gives(key);
+        let faulty = ["byzantine", "attack", "event"].into_iter().find(given).unwrap_or("f");
         for reason in reasons {
             let key = if reason.starts_with("f =") {
                 "f"
             } else if reason.contains("needs") {
                 "network.model"
             } else {
-                "byzantine"
+                faulty
             };
-            let place = match key {
+            let node = match key {
                 "f" => self.table.get("f").or_else(|| self.table.get("n")),
-                "network.model" => network,
-                _ => traitors.or_else(|| self.table.get("f")),
+                "network.model" => self.table.get("network").filter(|node| node.given),
+                key => self.table.get(key),
             };
-            let place = place.map_or(0..0, |node| node.place.clone());
+            let place = node.map_or(0..0, |node| node.place.clone());
             let problem = self.problem(&place, key, reason);
             problem.hint = "to study the failure on purpose, add `beyond_bound = true`".to_owned();
         }
@@ -453,7 +456,6 @@ impl<'a> Resolver<'a> {
 
     fn check_expectations(&mut self, scenario: &Scenario) {
         let expect = self.table.table("expect").expect("`expect` has a default");
-        let safe = scenario.expect.properties.get(&Property::Agreement) == Some(&Finding::Holds);
         let label = scenario.expect.label.as_deref();
         let beyond = scenario.is_beyond_bound();
         if let Some(label @ ("in-model" | "beyond-bound")) = label
@@ -463,21 +465,45 @@ impl<'a> Resolver<'a> {
             let is = if beyond { "beyond the bound" } else { "within the bound" };
             self.problem(&place, "expect.label", format!("the scenario is {is}"));
         }
-        if safe
-            && scenario.expect.accused.as_ref().is_some_and(|accused| {
-                accused.iter().any(|party| scenario.judged().contains(*party))
-            })
+        let accountable = match scenario.expect.properties.get(&Property::Accountability) {
+            Some(finding) => *finding == Finding::Holds,
+            None => theorem::promised(scenario, Property::Accountability).is_some(),
+        };
+        let adaptive = scenario.attack.as_ref().is_some_and(|attack| attack.budget > 0);
+        let judged = scenario.judged();
+        let mut accused = scenario.expect.accused.iter().flatten();
+        if accountable
+            && !adaptive
+            && let Some(party) = accused.find(|party| judged.contains(**party))
         {
             let place = expect.place_of("accused");
-            let message = "an honest party is expected to be accused".to_owned();
-            self.problem(&place, "expect.accused", message);
+            let message = format!("party {party} is honest, and accountability is to hold");
+            let problem = self.problem(&place, "expect.accused", message);
+            problem.expected = "parties that are corrupted".to_owned();
+            if expect.gives("accountability") {
+                let other = expect.place_of("accountability");
+                problem.related = Some((other, "nobody honest is accused".to_owned()));
+            }
         }
     }
 
-    /// A run that cannot finish is not started.
+    /// A run that cannot finish is not started: about half an hour is what this allows.
     fn check_size(&mut self, scenario: &Scenario) {
         const LIMIT: u64 = 2_000_000_000;
         let n = scenario.n as u64;
+        if scenario.faults.len() > MAX_FAULTS {
+            let place = self.table.place.clone();
+            let message = format!("{} behaviours, rules and events", scenario.faults.len());
+            self.problem(&place, "", message).expected = format!("{MAX_FAULTS} at the most");
+        }
+        // Up to GST a party that waits says something in every Δ or so.
+        let waiting = (scenario.network.gst.0 / scenario.network.delta.0).saturating_mul(n);
+        if waiting > LIMIT {
+            let place = self.table.table("network").map(|network| network.place_of("gst"));
+            let message = format!("about {waiting} messages before GST; the limit is {LIMIT}");
+            let problem = self.problem(&place.unwrap_or_default(), "network.gst", message);
+            problem.hint = "take an earlier GST or a larger delta".to_owned();
+        }
         let good = (scenario.protocol.about.good_case)(scenario.n, scenario.f);
         let decisions = scenario.stop_decisions.unwrap_or_else(|| scenario.demanded());
         let messages = good.messages.max(n).saturating_mul(decisions);
@@ -490,16 +516,21 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// The name of a file without folder and ending, with the last folder before it.
+/// The name of a file without its ending: below a library as it stands there, elsewhere with the
+/// folder that the user named.
 fn stem(file: &str) -> String {
     let path = std::path::Path::new(file);
-    let part =
-        |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
-    let name = part(path.file_stem()).unwrap_or_else(|| file.to_owned());
-    match part(path.parent().and_then(std::path::Path::file_name)) {
-        Some(folder) if !matches!(folder.as_str(), "" | "." | "..") => format!("{folder}/{name}"),
-        _ => name,
+    let shown = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
+    let mut parts: Vec<_> = path.with_extension("").iter().map(shown).collect();
+    if let Some(library) = parts.iter().rposition(|part| part == "library") {
+        parts.drain(..=library);
+    } else if path.is_absolute() {
+        parts.drain(..parts.len().saturating_sub(1));
+    } else {
+        parts.retain(|part| !matches!(part.as_str(), "." | ".."));
+        parts.drain(..parts.len().saturating_sub(2));
     }
+    if parts.is_empty() { file.to_owned() } else { parts.join("/") }
 }
 
 /// The names of the models, for tables.

@@ -46,9 +46,11 @@ pub(super) fn probability(value: &Value<'_>, path: &str) -> Result<Probability, 
     };
     let number = text.parse::<f64>().ok().filter(|number| (0.0..=1.0).contains(number));
     // Billionths: exact for what people write, and no float after this line.
-    number.map(|number| Probability((number * 1e9).round() as u32)).ok_or_else(|| {
+    let billionths = number.map(|number| (number, (number * 1e9).round() as u32));
+    let billionths = billionths.filter(|(number, billionths)| *billionths > 0 || *number == 0.0);
+    billionths.map(|(_, billionths)| Probability(billionths)).ok_or_else(|| {
         Problem::at(&value.span(), path, format!("`{path}` is {text}"))
-            .expected("a probability from 0 to 1")
+            .expected("a probability from 0 to 1, in billionths at the finest")
     })
 }
 

@@ -103,10 +103,14 @@ fn verdict_line(scenario: &Scenario, run: &Run, paint: Paint) -> String {
         Outcome::NotAsExpected => paint.bad("FAIL"),
         Outcome::Inconclusive => paint.unclear("INCONCLUSIVE"),
     };
+    let title = if scenario.title == scenario.name {
+        String::new()
+    } else {
+        format!(": {}", scenario.title)
+    };
     format!(
-        "{word}  {}: {}   {} decisions in {} virtual, {}",
+        "{word}  {}{title}\n      {} decisions in {} of virtual time, {}",
         scenario.name,
-        scenario.title,
         run.metrics.decisions,
         Span(run.end.0).rounded(),
         run.verdict.label
@@ -173,7 +177,12 @@ fn attacks(out: &mut String, run: &Run) {
     }
     for fired in &verdict.fired {
         let who = fired.party.map(|party| format!("party {party} ")).unwrap_or_default();
-        let _ = writeln!(out, "  attack      {who}{}: {} times", fired.name, fired.count);
+        let times = match fired.count {
+            0 => "never".to_owned(),
+            1 => "once".to_owned(),
+            count => format!("{count} times"),
+        };
+        let _ = writeln!(out, "  attack      {who}{}: {times}", fired.name);
     }
 }
 
