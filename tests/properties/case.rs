@@ -36,6 +36,8 @@ pub(crate) struct Wanted {
     pub(crate) crypto: &'static str,
     /// Within the bound or beyond it.
     pub(crate) bound: Bound,
+    /// A broken twin instead of the protocol.
+    pub(crate) broken: Option<&'static str>,
 }
 
 impl Wanted {
@@ -44,7 +46,7 @@ impl Wanted {
         let can = entry.can();
         let behaviours = BEHAVIOURS.iter().filter(|info| (info.means)(&can));
         let behaviours = behaviours.map(|info| info.name).collect();
-        Wanted { about: entry.about(), behaviours, most, crypto, bound }
+        Wanted { about: entry.about(), behaviours, most, crypto, bound, broken: None }
     }
 }
 
@@ -133,11 +135,11 @@ pub(crate) fn cases(wanted: Wanted) -> impl Strategy<Value = Case> {
                 adaptive: false,
                 live: wanted.bound == Bound::Within,
             };
-            let network = network.fit(&wanted, &shape);
+            let network = network.fit(&wanted);
             case.live &= network.model != Model::Asynchrony;
             case.toml.push_str(&network.toml());
             if scheduled && wanted.bound == Bound::Within {
-                faults::schedule(&mut case, &wanted, &shape, &faults);
+                faults::schedule(&mut case, &shape, &faults);
             } else {
                 faults::behave(&mut case, &wanted, &shape, &faults);
             }
@@ -166,13 +168,14 @@ fn shape(wanted: &Wanted, n: usize, f: usize, b: usize, faults: &[faults::Drawn]
 fn head(wanted: &Wanted, shape: &Shape, work: &Work, seed: u64) -> String {
     let mut toml = String::new();
     let about = wanted.about;
-    let _ = match about.model {
-        Model::Synchrony => {
-            let short = work.batch == 2;
-            writeln!(toml, "protocol.{} = {{ short_rounds = {short} }}", about.name)
-        }
-        _ => writeln!(toml, "protocol.{} = {{ batch = {} }}", about.name, work.batch),
+    let mut parameters = match about.model {
+        Model::Synchrony => format!("short_rounds = {}", work.batch == 2),
+        _ => format!("batch = {}", work.batch),
     };
+    if let Some(id) = wanted.broken {
+        let _ = write!(parameters, ", broken = \"{id}\"");
+    }
+    let _ = writeln!(toml, "protocol.{} = {{ {parameters} }}", about.name);
     let _ = writeln!(toml, "n = {}\nf = {}\nseed = {seed}", shape.n, shape.f);
     let _ = writeln!(toml, "crypto = \"{}\"", wanted.crypto);
     if !work.leaders.is_empty() {

@@ -57,7 +57,7 @@ pub(crate) fn behave(case: &mut Case, wanted: &Wanted, shape: &Shape, faults: &[
                 &mut case.toml,
                 *party,
                 fault,
-                if fault.down % 2 == 0 { "lost" } else { "stale" },
+                if fault.down.is_multiple_of(2) { "lost" } else { "stale" },
             ),
             _ => {
                 for behaviour in std::iter::once(&fault.first).chain(&fault.second) {
@@ -69,7 +69,7 @@ pub(crate) fn behave(case: &mut Case, wanted: &Wanted, shape: &Shape, faults: &[
 }
 
 /// Everybody follows the protocol, but one mind schedules the messages, and may corrupt leaders.
-pub(crate) fn schedule(case: &mut Case, _wanted: &Wanted, shape: &Shape, faults: &[Drawn]) {
+pub(crate) fn schedule(case: &mut Case, shape: &Shape, faults: &[Drawn]) {
     let name = pick(&["S4", "S2", "S10", "S12", "G19"], &faults[0].first.name);
     case.adaptive = name == "G19";
     let _ = writeln!(case.toml, "\n[attack]\nname = \"{name}\"");
@@ -102,17 +102,19 @@ impl Behaviour {
         let name = pick(&wanted.behaviours, &self.name);
         let number = self.number;
         let parameters = match name {
-            "crash" if number % 2 == 0 => {
+            "crash" if number.is_multiple_of(2) => {
                 format!("sends = {number}, last_to = {}", shape.some(self.mask))
             }
             "crash" => format!("at = {}", span(u64::from(number) * 9)),
-            "equivocate" | "twins" if number % 2 == 0 => {
+            "equivocate" | "twins" if number.is_multiple_of(2) => {
                 format!("split = {}", shape.two(self.mask))
             }
-            "selective" if number % 2 == 0 => format!("to = {}", shape.some(self.mask)),
+            "selective" if number.is_multiple_of(2) => format!("to = {}", shape.some(self.mask)),
             "delay" => format!("by = {}", span(1 + u64::from(number) * 7)),
             "replay" => format!("count = {}", 1 + number % 3),
-            "impersonate" if number % 2 == 0 => format!("victims = {}", shape.some(self.mask)),
+            "impersonate" if number.is_multiple_of(2) => {
+                format!("victims = {}", shape.some(self.mask))
+            }
             _ => String::new(),
         };
         let _ = writeln!(toml, "\n[[byzantine]]\nparty = {party}");

@@ -17,7 +17,8 @@ use byzlab::{
 };
 use case::{Bound, Case, Wanted, cases};
 use proptest::test_runner::{
-    Config, FileFailurePersistence, TestCaseError, TestCaseResult, TestRunner,
+    Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestCaseResult, TestError,
+    TestRng, TestRunner,
 };
 
 /// Draws cases and holds a run of each against the test.
@@ -76,6 +77,15 @@ fn always(case: &Case, _scenario: &Scenario, run: &Run) -> Result<(), String> {
     }
 }
 
+/// Safety: whatever was decided is right.
+fn safe(_case: &Case, _scenario: &Scenario, run: &Run) -> Result<(), String> {
+    let mut safe = Property::ALL.into_iter().filter(|of| *of != Property::Termination);
+    match safe.find(|of| found(run, *of) == Finding::Violated) {
+        Some(property) => Err(format!("{}: {:?}", property.name(), run.verdict.violations)),
+        None => Ok(()),
+    }
+}
+
 /// What the theorem promises: safety always, termination where there is a deadline.
 fn promised(case: &Case, scenario: &Scenario, run: &Run) -> Result<(), String> {
     always(case, scenario, run)?;
@@ -83,10 +93,7 @@ fn promised(case: &Case, scenario: &Scenario, run: &Run) -> Result<(), String> {
     if verdict.label != "in-model" {
         return Err(format!("the generator left the model: {:?}", verdict.out_of_model));
     }
-    let safe = Property::ALL.into_iter().filter(|of| *of != Property::Termination);
-    if let Some(property) = safe.into_iter().find(|of| found(run, *of) == Finding::Violated) {
-        return Err(format!("{}: {:?}", property.name(), verdict.violations));
-    }
+    safe(case, scenario, run)?;
     if case.live && verdict.outcome != Outcome::AsExpected {
         return Err(format!("{:?} {:?}", verdict.reasons, verdict.violations));
     }
@@ -109,6 +116,35 @@ fn beyond(name: &'static str, protocol: &'static str, most: usize) {
     let lab = Lab::new();
     let entry = lab.registry().get(protocol).expect("a protocol of byzlab");
     check(name, 1, Wanted::of(entry, most, "ideal", Bound::Beyond), always);
+}
+
+/// Whether some case within the bound breaks a broken twin: the same cases every time.
+fn breaks(protocol: &str, id: &'static str) -> bool {
+    let lab = Lab::new();
+    let entry = lab.registry().get(protocol).expect("a protocol of byzlab");
+    let wanted = Wanted { broken: Some(id), ..Wanted::of(entry, 5, "ideal", Bound::Within) };
+    let config =
+        Config { cases: 2000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, random);
+    let result = runner.run(&cases(wanted), |case| judge(&lab, &case, safe));
+    matches!(result, Err(TestError::Fail(..)))
+}
+
+#[test]
+fn the_cases_break_what_is_broken() {
+    let broken = [
+        ("dolev-strong", "M17"),
+        ("dolev-strong", "M20"),
+        ("dolev-strong", "M22"),
+        ("dolev-strong", "M25"),
+        ("pbft", "M27"),
+        ("pbft", "M59"),
+        ("hotstuff", "M41"),
+    ];
+    for (protocol, id) in broken {
+        assert!(breaks(protocol, id), "{protocol}: no case shows that {id} is broken");
+    }
 }
 
 #[test]

@@ -87,7 +87,7 @@ pub(crate) fn drawn() -> impl Strategy<Value = Drawn> {
 
 impl Drawn {
     /// As the model of the protocol allows it.
-    pub(crate) fn fit(self, wanted: &Wanted, _shape: &Shape) -> Network {
+    pub(crate) fn fit(self, wanted: &Wanted) -> Network {
         let model = match wanted.about.model {
             Model::PartialSynchrony if self.asynchrony => Model::Asynchrony,
             promised => promised,
