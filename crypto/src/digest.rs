@@ -131,27 +131,38 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        decode_hex(&<String as Deserialize>::deserialize(deserializer)?)
+        decode_array(&<String as Deserialize>::deserialize(deserializer)?)
             .map(Digest)
             .map_err(D::Error::custom)
     }
 }
 
+/// Bytes as lower case hexadecimal digits.
+pub(crate) fn encode_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Decodes exactly `2 * N` lower or upper case hexadecimal digits.
-pub(crate) fn decode_hex<const N: usize>(text: &str) -> Result<[u8; N], String> {
+pub(crate) fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], String> {
     if text.len() != 2 * N {
         return Err(format!("expected {} hexadecimal digits, got {}", 2 * N, text.len()));
     }
+    let bytes = decode_hex(text)?;
+    Ok(bytes.try_into().expect("two digits are one byte"))
+}
+
+/// Decodes an even number of lower or upper case hexadecimal digits.
+pub(crate) fn decode_hex(text: &str) -> Result<Vec<u8>, String> {
     // The parser of numbers would take a sign as well: `+f` for `0f`.
     if let Some(wrong) = text.chars().find(|digit| !digit.is_ascii_hexdigit()) {
         return Err(format!("`{wrong}` is not hexadecimal"));
     }
-    let mut bytes = [0; N];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        let pair = &text[2 * index..2 * index + 2];
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| format!("`{pair}` is not hexadecimal"))?;
+    if !text.len().is_multiple_of(2) {
+        return Err(format!("{} hexadecimal digits are no whole bytes", text.len()));
     }
-    Ok(bytes)
+    let pairs = (0..text.len()).step_by(2).map(|at| &text[at..at + 2]);
+    let byte = |pair| u8::from_str_radix(pair, 16).map_err(|_| format!("`{pair}` is no byte"));
+    pairs.map(byte).collect()
 }
 
 #[cfg(test)]

@@ -16,15 +16,31 @@ pub trait Contradicts<Other: Statement>: Statement {
 
 /// A signed statement in its canonical bytes: can be checked without knowing its type.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Attested {
     /// The domain of the statement.
     pub domain: String,
-    /// Its canonical bytes.
+    /// Its canonical bytes; in files hexadecimal digits.
+    #[serde(with = "hex")]
     pub bytes: Vec<u8>,
     /// The statement for people.
     pub text: String,
     /// The signature under it.
     pub signature: Signature,
+}
+
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::digest::{decode_hex, encode_hex};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&encode_hex(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        decode_hex(&<String as Deserialize>::deserialize(from)?).map_err(D::Error::custom)
+    }
 }
 
 impl Attested {
@@ -51,6 +67,7 @@ fn render<T: Statement>(statement: &T) -> String {
 /// A proof that one party is faulty. Made by [`Evidence::pair`] of verified statements; one that
 /// was read from outside is worth nothing before [`EvidenceRule::check`] took it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// Who is proven to be faulty.
     pub culprit: PartyId,

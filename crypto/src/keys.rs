@@ -14,7 +14,10 @@ use ed25519_dalek::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::{Digest, PartyId, Signed, Statement, Verified, digest::decode_hex};
+use crate::{
+    Digest, PartyId, Signed, Statement, Verified,
+    digest::{decode_array, encode_hex},
+};
 
 /// How statements are signed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -51,14 +54,13 @@ impl fmt::Debug for Signature {
 
 impl Serialize for Signature {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        serializer.serialize_str(&text)
+        serializer.serialize_str(&encode_hex(&self.0))
     }
 }
 
 impl<'de> Deserialize<'de> for Signature {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        decode_hex(&<String as Deserialize>::deserialize(deserializer)?)
+        decode_array(&<String as Deserialize>::deserialize(deserializer)?)
             .map(Signature)
             .map_err(D::Error::custom)
     }

@@ -158,6 +158,15 @@ impl KeyRing {
         self.instance
     }
 
+    /// The public keys, by party: whoever has them and the instance can check everything. The
+    /// ideal scheme has none.
+    pub fn public_keys(&self) -> Option<Vec<[u8; 32]>> {
+        match &self.keys {
+            Keys::Ed25519(keys) => Some(keys.iter().map(VerifyingKey::to_bytes).collect()),
+            Keys::Ideal(_) => None,
+        }
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         match &self.keys {

@@ -5,6 +5,7 @@
 
 mod check;
 mod compare;
+mod evidence;
 mod file;
 mod judge;
 mod metrics;
@@ -18,6 +19,7 @@ pub mod report;
 
 pub use check::{FiredCount, Violation};
 pub use compare::{Cell, Measured, cells};
+pub use evidence::{EvidenceFile, MAX_EVIDENCE_BYTES};
 pub use file::{
     Document, FILE, MAX_FILE_BYTES, Names, Problem, ProblemJson, Problems, expected, explain,
     parse_range, parse_seed, parse_span, schema, suggest,

@@ -84,6 +84,11 @@ pub(crate) fn make<P: Attack>(scenario: &Scenario, observers: Vec<Box<dyn Observ
     Made { context, setup, plan }
 }
 
+/// The keys of the parties.
+pub(crate) fn keys(scenario: &Scenario) -> KeyRing {
+    committee(scenario).0.committee.ring().fresh()
+}
+
 /// Keys, committee and clients. The instance is bound to the scenario, not to the scheme: both
 /// schemes give the same run but for signature bytes.
 fn committee(scenario: &Scenario) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {

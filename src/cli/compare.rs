@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::atomic::Ordering};
 
 use byzlab_protocols::Span;
-use byzlab_scenarios::{Cell, Measured, Options, Registry, Run, cells};
+use byzlab_scenarios::{Cell, MAX_FILE_BYTES, Measured, Options, Registry, Run, cells};
 use clap::Args;
 use rayon::prelude::*;
 use serde_json::json;
@@ -36,7 +36,7 @@ pub(crate) fn compare(
     registry: &Registry,
     output: &mut Output,
 ) -> Result<Status, Failure> {
-    let (name, bytes) = input::bytes(&args.file)?;
+    let (name, bytes) = input::bytes(&args.file, MAX_FILE_BYTES)?;
     let (cells, seeds) = cells(&name, &bytes, &args.set, registry)?;
     let seeds = args.seeds.unwrap_or(seeds);
     run::catch_interrupts();

@@ -50,22 +50,21 @@ pub(crate) fn document(
     set: &[String],
     registry: &Registry,
 ) -> Result<Document, Failure> {
-    let (name, bytes) = bytes(path)?;
+    let (name, bytes) = bytes(path, MAX_FILE_BYTES)?;
     Ok(Document::decode(&name, &bytes, set, registry)?)
 }
 
-/// The name and the bytes of a file or of standard input.
-pub(crate) fn bytes(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+/// The name and the bytes of a file or of standard input, one more than `most` at the most.
+pub(crate) fn bytes(path: &Path, most: usize) -> Result<(String, Vec<u8>), Failure> {
     let name = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
-    let bytes = read(path, &name)?;
+    let bytes = read(path, &name, most as u64 + 1)?;
     Ok((name, bytes))
 }
 
-/// Reads a regular file or standard input, one byte more than is allowed at the most.
-fn read(path: &Path, name: &str) -> Result<Vec<u8>, Failure> {
+/// Reads a regular file or standard input, `limit` bytes at the most.
+fn read(path: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Failure> {
     let failed = |error| Failure::Io(name.to_owned(), error);
     let mut bytes = Vec::new();
-    let limit = MAX_FILE_BYTES as u64 + 1;
     if path == Path::new("-") {
         std::io::stdin().take(limit).read_to_end(&mut bytes).map_err(failed)?;
         return Ok(bytes);

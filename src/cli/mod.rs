@@ -9,6 +9,7 @@ mod output;
 mod run;
 mod schema;
 mod trace;
+mod verify_evidence;
 
 use std::io::{self, ErrorKind};
 
@@ -118,6 +119,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Print and filter a recorded run.
     Trace(trace::TraceArgs),
+    /// Check whether a file proves guilt, from public keys alone.
+    VerifyEvidence(verify_evidence::VerifyArgs),
     /// Print the JSON Schema of scenario files.
     Schema,
     /// Print completions for a shell.
@@ -147,6 +150,7 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         Command::List(args) => list::list(args, registry, &mut output),
         Command::Compare(args) => compare::compare(args, registry, &mut output),
         Command::Trace(args) => trace::trace(args, &mut output),
+        Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
         Command::Schema => schema::schema(registry, &mut output),
         Command::Completions(args) => completions::completions(args, command(), &mut output),
     };

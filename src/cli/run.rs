@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use byzlab_crypto::Scheme;
 use byzlab_scenarios::{
-    Document, Options, Outcome, Registry, Run, Scenario,
+    Document, EvidenceFile, Options, Outcome, Registry, Run, Scenario,
     report::{Report, json, junit, summary, text},
 };
 use clap::{Args, ValueEnum};
@@ -43,6 +44,9 @@ pub(crate) struct RunArgs {
     /// Write every event of the run, a line each; for one run only.
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     trace: Option<PathBuf>,
+    /// Write what proves the guilt of those who are accused; for one run only.
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    evidence: Option<PathBuf>,
     /// Show what this machine took; the rest of the output is the same every time.
     #[arg(long)]
     timing: bool,
@@ -85,13 +89,15 @@ pub(crate) fn run(
     let Runtime::Sim = args.runtime;
     let files = input::files(&args.paths)?;
     let documents = documents(args, &files, registry)?;
-    for file in [&args.junit, &args.trace].into_iter().flatten() {
+    for file in [&args.junit, &args.trace, &args.evidence].into_iter().flatten() {
         probe(file)?;
     }
     let total = args.seeds.map_or(1, |(start, end)| end - start);
     let total = total.saturating_mul(documents.len() as u64);
-    if args.trace.is_some() && total > 1 {
-        return Err(Failure::Usage(format!("--trace writes one run; these are {total}")));
+    for (option, file) in [("--trace", &args.trace), ("--evidence", &args.evidence)] {
+        if file.is_some() && total > 1 {
+            return Err(Failure::Usage(format!("{option} writes one run; these are {total}")));
+        }
     }
     // One after the other, however many: a range of seeds is never held in memory.
     let jobs = documents.iter().zip(&files).flat_map(|(document, path)| {
@@ -112,7 +118,12 @@ fn documents(
     let (mut documents, mut wrong) = (Vec::new(), Vec::new());
     for file in files {
         let document = input::document(file, &args.set, registry).and_then(|document| {
-            document.resolve(args.seed, registry)?;
+            let scenario = document.resolve(args.seed, registry)?;
+            if args.evidence.is_some() && scenario.crypto == Scheme::Ideal {
+                let why = "ideal signatures prove nothing outside of the run";
+                let hint = "set crypto = \"ed25519\" for --evidence";
+                return Err(Failure::Usage(format!("{}: {why}; {hint}", document.file)));
+            }
             Ok(document)
         });
         match document {
@@ -215,6 +226,10 @@ impl Suite<'_> {
                 lines.push('\n');
             }
             write(file, lines.as_bytes())?;
+        }
+        if let Some(file) = &self.args.evidence {
+            let evidence = EvidenceFile::of(&scenario, &run).map_err(Failure::Usage)?;
+            write(file, evidence.text().as_bytes())?;
         }
         Ok((scenario, run))
     }
