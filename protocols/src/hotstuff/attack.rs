@@ -6,6 +6,7 @@ use byzlab_crypto::{Claim, Digest, PartyId, Signed, Statement};
 
 use super::{
     HotStuff, NewView, Phase, Timeout, Vote, Wire, WireNewView, WireTimeout, machine::Record,
+    scripts,
 };
 use crate::{
     Attack, Material, Target, View,
@@ -118,7 +119,9 @@ fn renew<T: Statement>(signed: &mut Signed<T>, material: &Material<'_, HotStuff>
 }
 
 /// The votes that were seen.
-fn votes<'a>(material: &'a Material<'_, HotStuff>) -> impl Iterator<Item = Signed<Vote>> + 'a {
+pub(super) fn votes<'a>(
+    material: &'a Material<'_, HotStuff>,
+) -> impl Iterator<Item = Signed<Vote>> + 'a {
     material.wires().filter_map(|wire| match wire {
         Wire::Vote(vote) => Some(vote.clone()),
         _ => None,
@@ -186,10 +189,14 @@ static SCRIPTS: &[Script<HotStuff>] = &[
         &[3],
         usurp,
     ),
+    scripts::OLD_REQUEST,
+    scripts::LATE_CERTIFICATE,
+    scripts::EMPTY_BLOCKS,
+    scripts::TWO_DECISIONS,
 ];
 
 /// HS2: both versions, and both votes, to everybody.
-fn two_to_everybody(
+pub(super) fn two_to_everybody(
     env: &Env<'_, HotStuff>,
     to: Target,
     wire: &Wire,
@@ -199,10 +206,10 @@ fn two_to_everybody(
 }
 
 /// Where a block may be put: certificate, block and height.
-struct Place {
-    high: Option<Claim<Vote>>,
-    parent: Digest,
-    height: u64,
+pub(super) struct Place {
+    pub(super) high: Option<Claim<Vote>>,
+    pub(super) parent: Digest,
+    pub(super) height: u64,
 }
 
 impl Place {
@@ -211,12 +218,12 @@ impl Place {
     }
 }
 
-fn genesis(env: &Env<'_, HotStuff>) -> Digest {
+pub(super) fn genesis(env: &Env<'_, HotStuff>) -> Digest {
     crate::Block::genesis(env.material.context.committee.instance()).hash()
 }
 
 /// The proposal put somewhere else, with no requests, so that it is valid there.
-fn moved(header: &Header, place: &Place, env: &Env<'_, HotStuff>) -> Option<Wire> {
+pub(super) fn moved(header: &Header, place: &Place, env: &Env<'_, HotStuff>) -> Option<Wire> {
     let header = Header {
         height: place.height + 1,
         parent: place.parent,
@@ -228,7 +235,11 @@ fn moved(header: &Header, place: &Place, env: &Env<'_, HotStuff>) -> Option<Wire
 }
 
 /// HS3.
-fn on_genesis(env: &Env<'_, HotStuff>, to: Target, wire: &Wire) -> Option<Vec<(Target, Wire)>> {
+pub(super) fn on_genesis(
+    env: &Env<'_, HotStuff>,
+    to: Target,
+    wire: &Wire,
+) -> Option<Vec<(Target, Wire)>> {
     let Wire::Prepare { block, .. } = wire else { return None };
     let place = Place { high: None, parent: genesis(env), height: 0 };
     Some(vec![(to, moved(&block.header.body, &place, env)?)])
@@ -326,7 +337,7 @@ fn no_certificate(env: &Env<'_, HotStuff>, to: Target, wire: &Wire) -> Option<Ve
 
 /// HS20: as soon as a block is decided, an empty one of its own for the next view, before its
 /// leader can have heard from a quorum.
-fn usurp(env: &Env<'_, HotStuff>, wire: &Wire) -> Vec<(Target, Wire)> {
+pub(super) fn usurp(env: &Env<'_, HotStuff>, wire: &Wire) -> Vec<(Target, Wire)> {
     let Wire::Certificate(qc) = wire else { return Vec::new() };
     if qc.statement.phase != Phase::Commit {
         return Vec::new();

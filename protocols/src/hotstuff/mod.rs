@@ -86,6 +86,7 @@ mod machine;
 mod pacemaker;
 mod phases;
 mod rules;
+mod scripts;
 mod wire;
 
 use byzlab_crypto::PartyId;

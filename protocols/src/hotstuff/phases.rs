@@ -114,7 +114,8 @@ impl HotStuff {
         if header.view < self.view {
             return fx.refuse("proposal of a past view");
         }
-        if *self.proposal.get_or_insert(block.hash()) != block.hash() {
+        let second = *self.proposal.get_or_insert(block.hash()) != block.hash();
+        if !(self.rules.considers)(second) {
             return fx.refuse("second proposal of a view");
         }
         let sources = high.map(Certificate::signers).unwrap_or_default();
@@ -163,15 +164,7 @@ impl HotStuff {
     /// Votes, durably, if what was signed before allows it.
     fn vote(&mut self, vote: Vote, line: u8, fx: &mut Effects<Self>) -> bool {
         let Vote { phase, view, hash, .. } = vote;
-        let view_of = |vote: &Option<(View, Digest)>| vote.map_or(View::GENESIS, |(view, _)| view);
-        let voted = &self.record.voted;
-        let signed = Signed {
-            same_phase: view_of(&voted[phase as usize]),
-            any_phase: voted.iter().map(view_of).max().unwrap_or_default(),
-            timed_out: self.record.timed_out,
-            present: self.view,
-        };
-        if !(self.rules.may_vote)(&signed, view) {
+        if !self.may_vote(phase, view) {
             fx.refuse("not lawful to vote for");
             return false;
         }
@@ -181,6 +174,19 @@ impl HotStuff {
         let vote = self.me.sign(vote).into_signed();
         fx.send(self.context.leader(view), Wire::Vote(vote));
         true
+    }
+
+    /// Whether what was signed before allows a vote in this phase of this view.
+    fn may_vote(&self, phase: Phase, view: View) -> bool {
+        let view_of = |vote: &Option<(View, Digest)>| vote.map_or(View::GENESIS, |(view, _)| view);
+        let voted = &self.record.voted;
+        let signed = Signed {
+            same_phase: view_of(&voted[phase as usize]),
+            any_phase: voted.iter().map(view_of).max().unwrap_or_default(),
+            timed_out: self.record.timed_out,
+            present: self.view,
+        };
+        (self.rules.may_vote)(&signed, view)
     }
 
     /// Line 8: the leader counts votes; a quorum makes the certificate of the phase.
@@ -235,7 +241,11 @@ impl HotStuff {
     /// Lines 9 and 10, for a block whose path is held (corrections A1, AV1).
     fn vote_certified(&mut self, qc: &Qc, fx: &mut Effects<Self>) {
         let Vote { phase, view, hash, justify_view } = *qc.statement();
-        if view < self.view {
+        let answer = match phase {
+            Phase::Prepare => Phase::PreCommit,
+            Phase::PreCommit | Phase::Commit => Phase::Commit,
+        };
+        if view < self.view && !self.may_vote(answer, view) {
             return fx.refuse("certificate of a past view");
         }
         let chain = &self.replica.chain;

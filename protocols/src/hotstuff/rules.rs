@@ -39,6 +39,8 @@ pub struct Rules {
     pub name: &'static str,
     /// Whether a block of this proposer may be voted for in a view with this leader.
     pub from_leader: fn(proposer: PartyId, leader: PartyId) -> bool,
+    /// Whether a proposal is considered that is not the first of its view (or is).
+    pub considers: fn(second: bool) -> bool,
     /// Whether so many new-views are enough to propose on.
     pub enough: fn(committee: &Committee, new_views: usize) -> bool,
     /// Whether the certificate justifies the block.
@@ -69,6 +71,7 @@ impl Rules {
         Rules {
             name: "published",
             from_leader: |proposer, leader| proposer == leader,
+            considers: |second| !second,
             enough: |committee, new_views| new_views >= committee.quorum(),
             justified,
             safe,

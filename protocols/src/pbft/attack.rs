@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use byzlab_crypto::{Digest, PartyId, Signed, Statement};
 
-use super::{Pbft, Status, Vote, Vote2, Wire, WireReport, machine::Record, wire::justification};
+use super::{
+    Pbft, Status, Vote, Vote2, Wire, WireReport, machine::Record, scripts, wire::justification,
+};
 use crate::{
     Attack, Material, Target, View,
     attack::{
@@ -108,7 +110,11 @@ impl Attack for Pbft {
     }
 }
 
-fn sign<T: Statement>(body: T, by: PartyId, material: &Material<'_, Pbft>) -> Option<Signed<T>> {
+pub(super) fn sign<T: Statement>(
+    body: T,
+    by: PartyId,
+    material: &Material<'_, Pbft>,
+) -> Option<Signed<T>> {
     Some(material.signers.get(&by)?.sign(body).into_signed())
 }
 
@@ -203,6 +209,7 @@ static SCRIPTS: &[Script<Pbft>] = &[
         &[3],
         usurp,
     ),
+    scripts::STRIPPED,
 ];
 
 /// PB3: both versions, and both votes in both phases, to everybody.
@@ -212,7 +219,7 @@ fn two_to_everybody(env: &Env<'_, Pbft>, to: Target, wire: &Wire) -> Option<Vec<
 }
 
 /// A proposal of the present leader with other statuses; the header binds them.
-fn justified_by(
+pub(super) fn justified_by(
     header: &Header,
     reports: Vec<WireReport>,
     parent: (View, Digest, u64),
@@ -238,7 +245,7 @@ fn statuses<'a>(env: &'a Env<'_, Pbft>) -> impl Iterator<Item = &'a WireReport> 
     })
 }
 
-fn genesis(env: &Env<'_, Pbft>) -> Digest {
+pub(super) fn genesis(env: &Env<'_, Pbft>) -> Digest {
     crate::Block::genesis(env.material.context.committee.instance()).hash()
 }
 
@@ -258,7 +265,7 @@ fn old_statuses(env: &Env<'_, Pbft>, to: Target, wire: &Wire) -> Option<Vec<(Tar
     Some(vec![(to, proposal)])
 }
 
-fn by_signer(mut reports: Vec<WireReport>) -> Vec<WireReport> {
+pub(super) fn by_signer(mut reports: Vec<WireReport>) -> Vec<WireReport> {
     reports.sort_by_key(|report| report.status.by);
     reports.dedup_by_key(|report| report.status.by);
     reports

@@ -89,6 +89,7 @@ mod forensics;
 mod machine;
 mod propose;
 mod rules;
+mod scripts;
 mod vote;
 mod wire;
 

@@ -178,7 +178,9 @@ impl Replica {
         if new {
             fx.push(Effect::Keep(block.clone()));
         }
-        if self.fetcher.came(&block.hash()) {
+        // A block that cannot be held is asked for again when the timer says, and not at once: two
+        // answers that each make two questions would be a flood.
+        if self.chain.get(&block.hash()).is_some() && self.fetcher.came(&block.hash()) {
             fx.cancel_timer(P::sync_timer(block.hash()));
         }
         new
@@ -289,9 +291,8 @@ impl Replica {
         for tip in blocks.iter().map(Block::hash) {
             if let Some(view) = self.fetcher.wants(&tip) {
                 new |= self.adopt(&tip, blocks, context, fx);
-                // A block that cannot be placed is not looked for any longer.
-                self.fetcher.came(&tip);
                 if self.chain.get(&tip).is_some() {
+                    self.fetcher.came(&tip);
                     self.want(&tip, view, [from], context, fx);
                 }
             }
