@@ -296,8 +296,13 @@ impl HotStuff {
         self.asking = Some([self.me.party()].into_iter().collect());
         self.on_answer(self.me.party(), self.record.restarts);
         fx.enter(self.view);
-        let Commits { decided, pending } = std::mem::take(&mut self.record.commits);
-        decided.iter().chain(&pending).for_each(|qc| self.on_commit(qc, fx));
+        // The one that waits stays on disk while the other one is decided.
+        if let Some(decided) = self.record.commits.decided.take() {
+            self.on_commit(&decided, fx);
+        }
+        if let Some(pending) = self.record.commits.pending.take() {
+            self.on_commit(&pending, fx);
+        }
         self.send_timeout(fx);
         self.watch(fx);
     }

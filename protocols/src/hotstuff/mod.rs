@@ -78,6 +78,8 @@
 //! - Nobody proposes and no timer runs while nothing waits. So a party that missed a decision may
 //!   be in the same view as all others, who are quiet: a timeout names the last decision of its
 //!   sender too, and whoever knows a later one helps.
+//! - A leader that came in by a decision sends it, 2Δ later, to whoever has not reported: the leader
+//!   before may have shown it to some only (corrections A4, rule 5).
 //! - Certificates are vectors of signatures, not threshold signatures: O(n) signatures each.
 
 mod attack;

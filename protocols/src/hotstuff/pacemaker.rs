@@ -1,7 +1,7 @@
 //! The pacemaker (corrections A4): how parties come into the same view, and stay there long
 //! enough.
 
-use byzlab_crypto::PartyId;
+use byzlab_crypto::{PartyId, PartySet, Verified};
 
 use super::{
     machine::{HotStuff, Timer, point},
@@ -79,13 +79,28 @@ impl HotStuff {
         self.gave_up = self.view;
     }
 
-    /// Line 1: the leader of the view before may have shown its decision to this leader alone.
+    /// Line 1: the leader of the view before may have shown its decision to some only. Whoever
+    /// did not report is told: faulty parties may have reported, so that a quorum of new-views is
+    /// no quorum of voters.
     pub(super) fn relay(&mut self, view: View, fx: &mut Effects<Self>) {
-        if let Some(Entry::Decided(qc)) = &self.record.entry
-            && view == self.view
-            && self.present().count() < self.context.committee.quorum()
-        {
-            fx.broadcast(Wire::Certificate(qc.claim().clone()));
+        let Some(Entry::Decided(qc)) = &self.record.entry else { return };
+        if view != self.view {
+            return;
+        }
+        let present: PartySet = self.present().map(Verified::by).collect();
+        for party in self.context.committee.parties().filter(|party| !present.contains(*party)) {
+            fx.send(party, Wire::Certificate(qc.claim().clone()));
+        }
+    }
+
+    /// What brought somebody into a view is taken for what it shows, and opens the view.
+    pub(super) fn follow(&mut self, entry: &Entry, fx: &mut Effects<Self>) {
+        match entry {
+            Entry::Decided(qc) => self.on_commit(qc, fx),
+            Entry::TimedOut(certificate) => self.adopt(certificate.high.as_ref(), fx),
+        }
+        if entry.opens() > self.view {
+            self.enter(entry.opens(), Some(entry.clone()), true, fx);
         }
     }
 
@@ -118,8 +133,8 @@ impl HotStuff {
         let CheckedTimeout { timeout, high, entry, committed, asks, request } = message;
         let view = timeout.body().view;
         self.adopt(high.as_ref(), fx);
-        if let Some(entry) = entry.as_ref().filter(|entry| entry.opens() > self.view) {
-            self.enter(entry.opens(), Some(entry.clone()), true, fx);
+        if let Some(entry) = entry {
+            self.follow(entry, fx);
         }
         if let Some(request) = request {
             self.submit(request, fx);
@@ -237,8 +252,8 @@ impl HotStuff {
                 self.enter(view.next(), Some(Entry::Decided(commit.clone())), true, fx);
             }
         }
-        if let Some(entry) = entry.filter(|entry| entry.opens() > self.view) {
-            self.enter(entry.opens(), Some(entry.clone()), true, fx);
+        if let Some(entry) = entry {
+            self.follow(entry, fx);
         }
     }
 }

@@ -26,8 +26,8 @@ impl HotStuff {
         if view < self.view {
             return fx.refuse("new-view of a past view");
         }
-        if let Some(entry) = entry.filter(|entry| entry.opens() > self.view) {
-            self.enter(entry.opens(), Some(entry.clone()), true, fx);
+        if let Some(entry) = entry {
+            self.follow(entry, fx);
         }
         if self.context.leader(view) != self.me.party() {
             return fx.refuse("new-view for another leader");
@@ -252,7 +252,10 @@ impl HotStuff {
         if !chain.holds_path(&hash) {
             fx.note(13);
             self.replica.want(&hash, view, qc.signers().iter(), &self.context, fx);
-            self.waiting_qc = Some(qc.clone());
+            // Who sends the certificate of an earlier phase again takes nothing away.
+            if self.waiting_qc.as_ref().is_none_or(|held| held.statement().phase < phase) {
+                self.waiting_qc = Some(qc.clone());
+            }
             return;
         }
         if !chain.extends(&hash, &chain.decided()) {

@@ -1,5 +1,5 @@
-//! A party of PBFT crashes between any two effects and comes back with its disk: it says again
-//! what it said, or nothing, and the others do not notice.
+//! A party of PBFT or HotStuff crashes between any two effects and comes back with its disk: it says
+//! again what it said, or nothing, and the others do not notice.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,9 +9,7 @@ use std::{
 use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, Scheme, Signer};
 use byzlab_protocols::{
     Block, Command, Context, Effect, Effects, Input, Leaders, Packet, Protocol, Request, Span,
-    Stored, Target, Time,
-    pbft::{Params, Pbft, Record, Timer},
-    step,
+    Stored, Target, Time, hotstuff::HotStuff, pbft::Pbft, step,
 };
 
 const N: usize = 4;
@@ -22,10 +20,10 @@ const VICTIM: usize = 1;
 
 /// What is due, in this order at one time.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Due {
+enum Due<T> {
     Start,
     Packet(PartyId, usize),
-    Timer(Timer),
+    Timer(T),
 }
 
 /// Where the victim goes down, counted in its steps and in the effects of that step.
@@ -36,21 +34,23 @@ struct Crash {
     down: Span,
 }
 
-#[derive(Default)]
-struct Disk {
-    record: Option<Arc<Record>>,
+struct Disk<R> {
+    record: Option<Arc<R>>,
     blocks: BTreeMap<Digest, Block>,
 }
 
-struct World {
+/// What is due when, by time, rank and number, and for whom.
+type Calendar<T> = BTreeSet<(Time, u8, u64, usize, Due<T>)>;
+
+struct World<P: Protocol> {
     context: Arc<Context>,
     signers: Vec<Signer>,
     requests: Vec<Request>,
-    machines: Vec<Option<Pbft>>,
-    disks: Vec<Disk>,
-    armed: BTreeMap<(usize, Timer), Time>,
-    due: BTreeSet<(Time, u8, u64, usize, Due)>,
-    packets: Vec<Arc<Packet<Pbft>>>,
+    machines: Vec<Option<P>>,
+    disks: Vec<Disk<P::Record>>,
+    armed: BTreeMap<(usize, P::Timer), Time>,
+    due: Calendar<P::Timer>,
+    packets: Vec<Arc<Packet<P>>>,
     count: u64,
     /// The steps of the victim so far, and their effects.
     steps: Vec<usize>,
@@ -58,8 +58,8 @@ struct World {
     log: Vec<BTreeMap<u64, Digest>>,
 }
 
-impl World {
-    fn new(crashes: &[Crash]) -> World {
+impl<P: Protocol> World<P> {
+    fn new(crashes: &[Crash]) -> World<P> {
         let instance = Digest::of("byzlab/test/1", b"crash");
         let ring = |purpose, count| {
             KeyRing::insecure_from_seed(Scheme::Ideal, instance, purpose, count, &[7; 32])
@@ -79,7 +79,7 @@ impl World {
             signers,
             requests: (0..3).map(request).collect(),
             machines: vec![None; N],
-            disks: (0..N).map(|_| Disk::default()).collect(),
+            disks: (0..N).map(|_| Disk { record: None, blocks: BTreeMap::new() }).collect(),
             armed: BTreeMap::new(),
             due: BTreeSet::new(),
             packets: Vec::new(),
@@ -92,7 +92,7 @@ impl World {
         world
     }
 
-    fn push(&mut self, at: Time, party: usize, due: Due) {
+    fn push(&mut self, at: Time, party: usize, due: Due<P::Timer>) {
         let rank = match due {
             Due::Start => 0,
             Due::Packet(..) => 1,
@@ -114,8 +114,8 @@ impl World {
                     self.give(now, party, &Input::Packet { from, packet });
                 }
                 Due::Timer(timer) => {
-                    if self.armed.get(&(party, timer)) == Some(&now) {
-                        self.armed.remove(&(party, timer));
+                    if self.armed.get(&(party, timer.clone())) == Some(&now) {
+                        self.armed.remove(&(party, timer.clone()));
                         self.give(now, party, &Input::Timer { copy: 0, timer });
                     }
                 }
@@ -125,7 +125,7 @@ impl World {
 
     fn wake(&mut self, now: Time, party: usize) {
         let signer = self.signers[party].clone();
-        self.machines[party] = Some(Pbft::new(&self.context, signer, &Params::default()));
+        self.machines[party] = Some(P::new(&self.context, signer, &P::Params::default()));
         let disk = &self.disks[party];
         let mut blocks: Vec<_> = disk.blocks.values().cloned().collect();
         blocks.sort_by_key(|block| (block.height(), block.hash()));
@@ -136,7 +136,7 @@ impl World {
         }
     }
 
-    fn give(&mut self, now: Time, party: usize, input: &Input<Pbft>) {
+    fn give(&mut self, now: Time, party: usize, input: &Input<P>) {
         let Some(machine) = &mut self.machines[party] else { return };
         let mut fx = Effects::at(now);
         step(machine, &self.context, input, &mut fx).expect("honest parties are heard");
@@ -156,7 +156,7 @@ impl World {
         effects.into_iter().for_each(|effect| self.apply(now, party, effect));
     }
 
-    fn apply(&mut self, now: Time, party: usize, effect: Effect<Pbft>) {
+    fn apply(&mut self, now: Time, party: usize, effect: Effect<P>) {
         match effect {
             Effect::Send { to, packet, .. } => {
                 let from = PartyId::all(N).nth(party).expect("a party");
@@ -169,7 +169,7 @@ impl World {
                 }
             }
             Effect::SetTimer { timer, at, .. } => {
-                self.armed.insert((party, timer), at);
+                self.armed.insert((party, timer.clone()), at);
                 self.push(at, party, Due::Timer(timer));
             }
             Effect::CancelTimer { timer, .. } => {
@@ -194,7 +194,7 @@ impl World {
 
     /// Nobody contradicted itself, all logs agree, and everybody got on.
     fn judge(&self, crashes: &[Crash], at_least: u64) {
-        let guilty = Pbft::forensics(&self.context, &self.packets);
+        let guilty = P::forensics(&self.context, &self.packets);
         assert!(guilty.is_empty(), "{crashes:?}: {}", guilty[0]);
         let longest = self.log.iter().max_by_key(|log| log.len()).expect("four logs");
         for (party, log) in self.log.iter().enumerate() {
@@ -206,45 +206,77 @@ impl World {
     }
 }
 
-fn end_of(view: u64) -> Time {
-    Time::ZERO.after(DELTA * (4 * view + 4))
+/// How a protocol is held against it: the victim crashes at any step before a time, and all must
+/// have decided so much some time after.
+#[derive(Clone, Copy)]
+struct Trial {
+    before: Time,
+    until: Time,
+    decisions: u64,
 }
 
-/// The steps of the victim until the end of view 2, and how many effects each has.
-fn steps() -> Vec<usize> {
-    let mut world = World::new(&[]);
-    world.run(end_of(2));
-    world.judge(&[], 2);
-    world.steps
-}
+/// Up to the end of view 2; then four more views of 4Δ, of which a crash may cost some.
+const PBFT: Trial = Trial { before: Time(DELTA.0 * 12), until: Time(DELTA.0 * 28), decisions: 4 };
 
-#[test]
-fn a_crash_between_any_two_effects_does_no_harm() {
-    for (step, effects) in steps().into_iter().enumerate() {
-        for effect in 0..=effects {
-            for down in [DELAY * 2, DELTA, DELTA * 3] {
-                // A disk that is still empty later on is a lost one: that is another story.
-                if step == 0 && effect == 0 {
-                    continue;
+/// Until all three requests are executed, a block each; then time for views that end by timeout.
+const HOTSTUFF: Trial =
+    Trial { before: Time(DELTA.0 * 10), until: Time(DELTA.0 * 120), decisions: 3 };
+
+impl Trial {
+    /// The steps of the victim without any crash, and how many effects each has.
+    fn steps<P: Protocol>(self) -> Vec<usize> {
+        let mut world = World::<P>::new(&[]);
+        world.run(self.before);
+        world.judge(&[], 2);
+        world.steps
+    }
+
+    fn crash<P: Protocol>(self, crashes: &[Crash]) {
+        let mut world = World::<P>::new(crashes);
+        world.run(self.until);
+        assert!(world.crashes.is_empty(), "{crashes:?} did not all happen");
+        world.judge(crashes, self.decisions);
+    }
+
+    fn between_any_two_effects<P: Protocol>(self) {
+        for (step, effects) in self.steps::<P>().into_iter().enumerate() {
+            for effect in 0..=effects {
+                for down in [DELAY * 2, DELTA, DELTA * 3] {
+                    // A disk that is still empty later on is a lost one: that is another story.
+                    if (step, effect) != (0, 0) {
+                        self.crash::<P>(&[Crash { step, effect, down }]);
+                    }
                 }
-                let crashes = [Crash { step, effect, down }];
-                let mut world = World::new(&crashes);
-                world.run(end_of(6));
-                world.judge(&crashes, 4);
+            }
+        }
+    }
+
+    fn while_coming_back<P: Protocol>(self) {
+        for (step, effects) in self.steps::<P>().into_iter().enumerate().skip(1) {
+            for again in 0..6 {
+                let first = Crash { step, effect: effects, down: DELAY };
+                self.crash::<P>(&[first, Crash { step: step + 1, effect: again, down: DELTA }]);
             }
         }
     }
 }
 
 #[test]
-fn a_second_crash_while_coming_back_does_no_harm() {
-    for (step, effects) in steps().into_iter().enumerate().skip(1) {
-        for again in 0..6 {
-            let first = Crash { step, effect: effects, down: DELAY };
-            let crashes = [first, Crash { step: step + 1, effect: again, down: DELTA }];
-            let mut world = World::new(&crashes);
-            world.run(end_of(6));
-            world.judge(&crashes, 4);
-        }
-    }
+fn a_crash_of_pbft_between_any_two_effects_does_no_harm() {
+    PBFT.between_any_two_effects::<Pbft>();
+}
+
+#[test]
+fn a_second_crash_of_pbft_while_coming_back_does_no_harm() {
+    PBFT.while_coming_back::<Pbft>();
+}
+
+#[test]
+fn a_crash_of_hotstuff_between_any_two_effects_does_no_harm() {
+    HOTSTUFF.between_any_two_effects::<HotStuff>();
+}
+
+#[test]
+fn a_second_crash_of_hotstuff_while_coming_back_does_no_harm() {
+    HOTSTUFF.while_coming_back::<HotStuff>();
 }
