@@ -22,6 +22,8 @@ pub struct Decision {
     pub slot: u64,
     /// The view in which the value was proposed.
     pub view: View,
+    /// The view in which it was committed: the same, or that of a later value linked to it.
+    pub committed: View,
     /// The hash of the block or value; [`Digest::ZERO`] for the default value of a broadcast.
     pub digest: Digest,
     /// The hash of the block before it; [`Digest::ZERO`] where slots are not linked.

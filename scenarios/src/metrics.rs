@@ -174,13 +174,13 @@ impl Meter {
         }
         match (event.what, detail) {
             (What::Entered(view), _) => self.entered = self.entered.max(view),
-            (What::Decided { slot, view, hops, .. }, _) => {
+            (What::Decided { slot, view, hops, .. }, Detail::Decision(decision)) => {
                 let slots = &mut self.slots[event.party.index()];
                 if slot <= *slots {
                     return;
                 }
                 *slots = slot;
-                self.decided_in.insert(view);
+                self.decided_in.insert(decision.committed);
                 self.hops.push(u64::from(hops));
                 if let Some(proposed) = self.proposed.get(&view) {
                     self.latencies.push(event.at.since(*proposed).0);

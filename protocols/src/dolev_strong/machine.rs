@@ -300,6 +300,7 @@ impl DolevStrong {
         let decision = Decision {
             slot: self.broadcast.0,
             view: self.broadcast,
+            committed: self.broadcast,
             digest: chosen.unwrap_or(Digest::ZERO),
             parent: Digest::ZERO,
             requests: [].into(),

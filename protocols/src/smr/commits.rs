@@ -108,6 +108,7 @@ pub fn conflict<T: Commitment>(chain: &Chain, certificate: &Certificate<T>) -> D
     Decision {
         slot: block.map_or(0, Block::height),
         view: certificate.statement().view(),
+        committed: certificate.statement().view(),
         digest: hash,
         parent: block.map_or(Digest::ZERO, Block::parent),
         requests: [].into(),

@@ -310,7 +310,7 @@ impl Replica {
         let proof = proof(certificate);
         let (decided, forgotten) = self.chain.commit(&certificate.statement().block());
         for block in &decided {
-            fx.push(Effect::Decide(decision(block, &proof).into()));
+            fx.push(Effect::Decide(decision(block, certificate.statement().view(), &proof).into()));
             self.execute(block, fx);
         }
         forgotten.into_iter().for_each(|hash| fx.push(Effect::Forget(hash)));
@@ -328,10 +328,11 @@ impl Replica {
     }
 }
 
-fn decision(block: &Block, proof: &Arc<dyn Proof>) -> Decision {
+fn decision(block: &Block, committed: View, proof: &Arc<dyn Proof>) -> Decision {
     Decision {
         slot: block.height(),
         view: block.view(),
+        committed,
         digest: block.hash(),
         parent: block.parent(),
         requests: block.requests().clone(),
