@@ -220,3 +220,20 @@ fn hotstuff_decides_soon_after_gst() {
         }
     }
 }
+
+/// At the deadline everything that was due by then has happened: what is not decided is late.
+#[test]
+fn a_run_that_ends_at_the_deadline_is_judged_by_it() {
+    // Two silent parties of four: nothing is ever decided. 4Δ for each of four views: the two
+    // that faulty parties lead, and one before and one for the decision.
+    let ended = |time: &str| {
+        let toml = format!(
+            "protocol = \"pbft\"\nbeyond_bound = true\nworkload.commands = 1\n\
+             byzantine = [{{ parties = [0, 1], behaviour = \"silent\" }}]\nstop.time = \"{time}\"\n"
+        );
+        let (_, run) = run_text(&Lab::new(), &toml, None);
+        run.verdict.properties[Property::Termination as usize].finding
+    };
+    assert_eq!(ended("1600ms"), Finding::Violated);
+    assert_eq!(ended("1599999999ns"), Finding::Undecided);
+}

@@ -68,7 +68,8 @@ impl Termination {
             (true, None) => Found::holds(format!("done at {}", shown(last.unwrap_or(end)))),
             (false, deadline) => {
                 let who = numbers(&waiting);
-                let passed = deadline.is_some_and(|deadline| end > deadline);
+                // All that was due by the end has happened.
+                let passed = deadline.is_some_and(|deadline| end >= deadline);
                 if passed || (quiet && deadline.is_some()) {
                     let why =
                         if quiet { "nothing is left to happen" } else { "the deadline passed" };
