@@ -7,7 +7,7 @@ use byzlab_crypto::{Evidence, EvidenceRule, PartyId, PartySet};
 use byzlab_protocols::{About, Context, Time};
 use byzlab_trace::{Detail, Event, What};
 
-use super::{Found, Violation};
+use super::{Found, Violation, count};
 use crate::{Finding, Property, setup::Plan};
 
 /// All accusations, the first of each culprit and fault.
@@ -90,10 +90,10 @@ impl Accountability {
                 at,
                 parties: culprits.iter().collect(),
                 events: Vec::new(),
-                text: format!("{named} culprits named, {meet} promised"),
+                text: format!("{} named, {meet} promised", count(named, "culprit")),
             }),
             Finding::Violated if promised => {
-                Found::holds(format!("{named} culprits named, {meet} promised"))
+                Found::holds(format!("{} named, {meet} promised", count(named, "culprit")))
             }
             _ if named == 0 => Found::holds("nobody is accused"),
             _ => Found::holds(format!("{named} accused, each with proof")),

@@ -3,7 +3,7 @@
 use byzlab_crypto::{Digest, PartyId, PartySet};
 use byzlab_trace::{Detail, Event, EventId, What};
 
-use super::{Found, Violation, value};
+use super::{Found, Violation, count, value};
 use crate::Property;
 
 /// The first honest decision of each slot, and the first disagreement.
@@ -99,7 +99,9 @@ impl Agreement {
             None if self.parties.is_empty() => Found::undecided("nobody decided"),
             None => {
                 let slots = self.first.len();
-                Found::holds(format!("{slots} slots, {} honest logs agree", self.parties.len()))
+                let (slots, logs) = (count(slots, "slot"), self.parties.len());
+                let agree = if logs == 1 { "log agrees" } else { "logs agree" };
+                Found::holds(format!("{slots}, {logs} honest {agree}"))
             }
         }
     }

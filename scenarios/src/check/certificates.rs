@@ -6,7 +6,7 @@ use byzlab_crypto::{Committee, Digest, PartyId, Proof};
 use byzlab_protocols::Context;
 use byzlab_trace::{Detail, Event, EventId, What};
 
-use super::{Found, Violation};
+use super::{Found, Violation, count};
 use crate::Property;
 
 /// Checks proofs; a proof may be of a later slot that is linked to the decided one.
@@ -101,7 +101,9 @@ impl Certificates {
         match (self.checked, self.without) {
             (0, 0) => Found::undecided("nobody decided"),
             (0, _) => Found::holds("the protocol gives no certificates"),
-            (checked, _) => Found::holds(format!("{checked} certificates checked again")),
+            (checked, _) => {
+                Found::holds(format!("{} checked again", count(checked as usize, "certificate")))
+            }
         }
     }
 }

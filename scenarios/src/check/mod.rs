@@ -64,6 +64,11 @@ impl Found {
     }
 }
 
+/// So many of something, for people.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A decided value for people.
 pub(crate) fn value(digest: Digest) -> String {
     if digest == Digest::ZERO { "the default value".to_owned() } else { digest.to_string() }

@@ -205,24 +205,30 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Selectors as party numbers: each exists, nobody twice.
+    /// Selectors as party numbers: each exists, nobody twice. Who is drawn is none of the others.
     fn parties(&mut self, list: &[(Selector, Place)], path: &str) -> Vec<PartyId> {
-        let mut parties: Vec<PartyId> = Vec::new();
-        for (selector, place) in list {
-            for party in self.select(selector, place, path) {
-                if parties.contains(&party) {
-                    self.problem(place, path, format!("party {party} is named twice"));
-                } else {
-                    parties.push(party);
+        let drawn = |selector: &Selector| matches!(selector, Selector::Random(_));
+        let mut taken = PartySet::EMPTY;
+        let mut chosen = vec![Vec::new(); list.len()];
+        for random in [false, true] {
+            let these = list.iter().zip(&mut chosen).filter(|((one, _), _)| drawn(one) == random);
+            for ((selector, place), chosen) in these {
+                for party in self.select(selector, place, path, taken) {
+                    if taken.insert(party) {
+                        chosen.push(party);
+                    } else {
+                        self.problem(place, path, format!("party {party} is named twice"));
+                    }
                 }
             }
         }
-        parties
+        chosen.concat()
     }
 
     /// As [`Resolver::parties`], but a party may stand there more than once.
     fn numbers(&mut self, list: &[(Selector, Place)], path: &str) -> Vec<PartyId> {
-        list.iter().flat_map(|(selector, place)| self.select(selector, place, path)).collect()
+        let none = PartySet::EMPTY;
+        list.iter().flat_map(|(selector, place)| self.select(selector, place, path, none)).collect()
     }
 
     fn groups(&mut self, groups: &[Vec<(Selector, Place)>], path: &str) -> Vec<Vec<PartyId>> {
@@ -242,13 +248,26 @@ impl<'a> Resolver<'a> {
         resolved
     }
 
-    fn select(&mut self, selector: &Selector, place: &Place, path: &str) -> Vec<PartyId> {
-        let chosen = self.choose(selector, place, path);
+    fn select(
+        &mut self,
+        selector: &Selector,
+        place: &Place,
+        path: &str,
+        taken: PartySet,
+    ) -> Vec<PartyId> {
+        let chosen = self.choose(selector, place, path, taken);
         self.selected.insert(place.start, chosen.clone());
         chosen
     }
 
-    fn choose(&mut self, selector: &Selector, place: &Place, path: &str) -> Vec<PartyId> {
+    /// Whom a selector means; who is drawn is none of those who are taken.
+    fn choose(
+        &mut self,
+        selector: &Selector,
+        place: &Place,
+        path: &str,
+        taken: PartySet,
+    ) -> Vec<PartyId> {
         let n = self.n;
         match selector {
             Selector::Number(number) if (*number as usize) < n => vec![PartyId(*number as u16)],
@@ -266,10 +285,12 @@ impl<'a> Resolver<'a> {
                 PartyId::all(n).filter(|party| *party != leader).take(self.f).collect()
             }
             Selector::Random(count) => {
-                let mut all: Vec<_> = PartyId::all(n).collect();
+                let mut all: Vec<_> =
+                    PartyId::all(n).filter(|party| !taken.contains(*party)).collect();
                 self.stream.shuffle(&mut all);
-                if *count as usize > n {
-                    self.problem(place, path, format!("{count} of {n} parties cannot be drawn"));
+                if *count as usize > all.len() {
+                    let message = format!("{count} of {} parties cannot be drawn", all.len());
+                    self.problem(place, path, message);
                 }
                 all.truncate(*count as usize);
                 all.sort_unstable();

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use byzlab_protocols::Span;
 
 use super::Report;
-use crate::{Finding, Metrics, Outcome, Run, Scenario, theorem};
+use crate::{Finding, Metrics, Outcome, Run, Scenario, check::count, theorem};
 
 /// Whether and how words are coloured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,9 +109,9 @@ fn verdict_line(scenario: &Scenario, run: &Run, paint: Paint) -> String {
         format!(": {}", scenario.title)
     };
     format!(
-        "{word}  {}{title}\n      {} decisions in {} of virtual time, {}",
+        "{word}  {}{title}\n      {} in {} of virtual time, {}",
         scenario.name,
-        run.metrics.decisions,
+        count(run.metrics.decisions as usize, "decision"),
         Span(run.end.0).rounded(),
         run.verdict.label
     )
