@@ -237,3 +237,22 @@ fn a_run_that_ends_at_the_deadline_is_judged_by_it() {
     assert_eq!(ended("1600ms"), Finding::Violated);
     assert_eq!(ended("1599999999ns"), Finding::Undecided);
 }
+
+/// A leader that stays, or a view that is too short, voids the theorem: nothing is promised then.
+#[test]
+fn without_a_deadline_termination_is_not_promised() {
+    let lab = Lab::new();
+    for (toml, promised) in [
+        ("protocol = \"pbft\"", true),
+        ("protocol = \"pbft\"\nleaders = \"stable\"", false),
+        ("protocol = \"hotstuff\"", true),
+        ("protocol.hotstuff = { patience = 9 }", false),
+        ("protocol = \"pbft\"\nnetwork.model = \"asynchrony\"", false),
+    ] {
+        let (scenario, run) = run_text(&lab, &format!("{toml}\nworkload.commands = 2\n"), None);
+        let entry = lab.registry().get(scenario.protocol.about.name).expect("it ran");
+        assert_eq!(entry.deadline(&scenario).is_some(), promised, "{toml}");
+        let termination = &run.verdict.properties[Property::Termination as usize];
+        assert_eq!(termination.expected.is_some(), promised, "{toml}");
+    }
+}

@@ -172,7 +172,7 @@ impl Judge {
             out_of_model: self.out_of_model.clone(),
         };
         for (property, found) in Property::ALL.into_iter().zip(found) {
-            verdict.property(scenario, property, found);
+            verdict.property(scenario, property, found, self.plan.deadline);
         }
         verdict.compare(scenario, &self.metrics());
         verdict
@@ -180,9 +180,16 @@ impl Judge {
 }
 
 impl Verdict {
-    fn property(&mut self, scenario: &Scenario, property: Property, found: Found) {
+    fn property(
+        &mut self,
+        scenario: &Scenario,
+        property: Property,
+        found: Found,
+        deadline: Option<Time>,
+    ) {
         let named = scenario.expect.properties.get(&property).copied();
-        let promised = theorem::promised(scenario, property).filter(|_| self.label == "in-model");
+        let promised = theorem::promised(scenario, property, deadline);
+        let promised = promised.filter(|_| self.label == "in-model");
         let expected = named.or(promised);
         match expected {
             Some(expected) if expected == found.finding => {}

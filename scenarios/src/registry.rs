@@ -2,10 +2,10 @@
 
 use std::marker::PhantomData;
 
-use byzlab_protocols::{About, Attack, Field, attack::Can};
+use byzlab_protocols::{About, Attack, Field, Time, attack::Can};
 use byzlab_sim::STRATEGIES;
 
-use crate::{Names, Options, Run, Scenario, run};
+use crate::{Names, Options, Run, Scenario, run, setup};
 
 /// An attack of the catalogue.
 #[derive(Clone, Debug)]
@@ -33,6 +33,9 @@ pub trait Entry: Send + Sync {
 
     /// The attacks that can be run against it.
     fn attacks(&self) -> Vec<AttackInfo>;
+
+    /// By when everything is decided, if a theorem says so.
+    fn deadline(&self, scenario: &Scenario) -> Option<Time>;
 
     /// Runs a scenario in the simulator.
     fn run(&self, scenario: &Scenario, options: &Options) -> Run;
@@ -70,6 +73,10 @@ impl<P: Attack> Entry for Of<P> {
             protocol: None,
         });
         scripts.chain(strategies).collect()
+    }
+
+    fn deadline(&self, scenario: &Scenario) -> Option<Time> {
+        setup::make::<P>(scenario, Vec::new()).plan.deadline
     }
 
     fn run(&self, scenario: &Scenario, options: &Options) -> Run {

@@ -39,13 +39,18 @@ pub fn statement(scenario: &Scenario) -> String {
     format!("{} with {} in {}: {}", about.name, about.bound, about.model.name(), about.post)
 }
 
-/// What is promised of a property, if the run keeps its model; nothing where nothing is.
-pub fn promised(scenario: &Scenario, property: Property) -> Option<Finding> {
+/// What is promised of a property, if the run keeps its model; nothing where nothing is. Without a
+/// deadline termination is not promised ([`crate::Entry::deadline`]).
+pub fn promised(
+    scenario: &Scenario,
+    property: Property,
+    deadline: Option<Time>,
+) -> Option<Finding> {
     if !beyond(scenario).is_empty() || scenario.protocol.broken.is_some() {
         return None;
     }
     match property {
-        Property::Termination if scenario.network.model == Model::Asynchrony => None,
+        Property::Termination if deadline.is_none() => None,
         _ => Some(Finding::Holds),
     }
 }

@@ -35,11 +35,17 @@ pub(crate) fn explain(
     if let Some((id, what)) = scenario.protocol.broken {
         output.line(&format!("# nothing is promised: broken on purpose, {id}: {what}"))?;
     }
+    let entry = registry.get(scenario.protocol.about.name);
+    let deadline = entry.and_then(|entry| entry.deadline(&scenario));
     for property in Property::ALL {
         let named = scenario.expect.properties.get(&property);
-        let promised = promised(&scenario, property);
+        let promised = promised(&scenario, property, deadline);
         let line = match (named, promised) {
             (Some(finding), _) => format!("{}, as the file says", finding.name()),
+            (None, Some(finding)) if property == Property::Termination => {
+                let by = deadline.map_or(String::new(), |by| format!(" by {by}"));
+                format!("{}{by}, as the theorem promises", finding.name())
+            }
             (None, Some(finding)) => format!("{}, as the theorem promises", finding.name()),
             (None, None) => "anything".to_owned(),
         };

@@ -488,7 +488,7 @@ impl<'a> Resolver<'a> {
         }
         let accountable = match scenario.expect.properties.get(&Property::Accountability) {
             Some(finding) => *finding == Finding::Holds,
-            None => theorem::promised(scenario, Property::Accountability).is_some(),
+            None => theorem::promised(scenario, Property::Accountability, None).is_some(),
         };
         let adaptive = scenario.attack.as_ref().is_some_and(|attack| attack.budget > 0);
         let judged = scenario.judged();
