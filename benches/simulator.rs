@@ -1,5 +1,6 @@
 //! How fast the simulator is: deliveries for each second of one core, with all checkers, metrics
-//! and the digest, no trace stored; decisions of large committees; whole small runs.
+//! and the digest, no trace stored; decisions of large committees; whole small runs; and what a
+//! signature costs.
 //!
 //! Time is that of the thread on its core, so that a shared machine changes it little.
 
@@ -7,10 +8,12 @@ use std::{fmt, time::Duration};
 
 use byzlab::{
     Lab,
+    crypto::{Digest, KeyRing, Scheme},
+    protocols::{View, pbft::Vote},
     scenarios::{Document, Options, Scenario},
 };
 use criterion::{
-    BenchmarkId, Criterion, Throughput,
+    BatchSize, BenchmarkId, Criterion, Throughput,
     measurement::{Measurement, ValueFormatter, WallTime},
 };
 
@@ -134,6 +137,29 @@ fn runs(criterion: &mut Criterion<CoreTime>) {
     group.finish();
 }
 
+/// What one Ed25519 signature costs, made and checked: the floor of a run with real signatures.
+fn signatures(criterion: &mut Criterion<CoreTime>) {
+    let instance = Digest::of("byzlab/bench/1", b"signatures");
+    let (ring, signers) =
+        KeyRing::insecure_from_seed(Scheme::Ed25519, instance, "party", 1, &[7; 32])
+            .expect("one key is possible");
+    let vote = |view| Vote { view: View(view), hash: instance, justify_view: View(0) };
+    let mut group = criterion.benchmark_group("signature");
+    let mut view = 0;
+    group.bench_function("made", |bencher| {
+        bencher.iter(|| {
+            view += 1;
+            signers[0].sign(vote(view))
+        });
+    });
+    let signed = signers[0].sign(vote(0)).into_signed();
+    // A ring that remembers nothing: the same signature is checked in full every time.
+    group.bench_function("checked", |bencher| {
+        bencher.iter_batched(|| ring.fresh(), |ring| ring.check(&signed), BatchSize::SmallInput);
+    });
+    group.finish();
+}
+
 fn main() {
     let mut criterion = Criterion::default()
         .with_measurement(CoreTime)
@@ -142,6 +168,7 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .without_plots()
         .configure_from_args();
+    signatures(&mut criterion);
     deliveries(&mut criterion);
     decisions(&mut criterion);
     runs(&mut criterion);

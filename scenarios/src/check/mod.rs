@@ -11,6 +11,9 @@ mod integrity;
 mod termination;
 mod validity;
 
+#[cfg(test)]
+mod tests;
+
 use byzlab_crypto::{Digest, PartyId};
 use byzlab_protocols::Time;
 use byzlab_trace::EventId;
