@@ -5,7 +5,10 @@ mod common;
 
 use byzlab::{
     Lab,
-    scenarios::{Finding, Options, Property, Run, StoppedBy},
+    scenarios::{
+        Finding, Options, Property, Run, StoppedBy,
+        report::{Paint, Report, text},
+    },
 };
 use common::{resolve, run, run_text};
 use rayon::prelude::*;
@@ -254,5 +257,10 @@ fn without_a_deadline_termination_is_not_promised() {
         assert_eq!(entry.deadline(&scenario).is_some(), promised, "{toml}");
         let termination = &run.verdict.properties[Property::Termination as usize];
         assert_eq!(termination.expected.is_some(), promised, "{toml}");
+        let repeat = String::new();
+        let (scenario, run) = (&scenario, &run);
+        let report = Report { scenario, run, repeat, timing: false, memory: None };
+        let told = text(&report, Paint::Plain).contains("termination is not promised");
+        assert_eq!(told, !promised, "{toml}");
     }
 }

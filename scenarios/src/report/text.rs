@@ -5,7 +5,9 @@ use std::fmt::Write;
 use byzlab_protocols::Span;
 
 use super::Report;
-use crate::{Finding, Metrics, Outcome, Run, Scenario, check::count, theorem};
+use crate::{
+    Finding, Metrics, Outcome, Property, PropertyVerdict, Run, Scenario, check::count, theorem,
+};
 
 /// Whether and how words are coloured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,6 +132,13 @@ fn notices(scenario: &Scenario, run: &Run) -> Vec<String> {
     }
     if let Some(why) = &run.verdict.out_of_model {
         lines.push(format!("out of model: {why}"));
+    }
+    let open = |verdict: &PropertyVerdict| {
+        verdict.property == Property::Termination && verdict.expected.is_none()
+    };
+    let covered = run.verdict.label == "in-model" && scenario.protocol.broken.is_none();
+    if covered && run.verdict.properties.iter().any(open) {
+        lines.push("termination is not promised: the theorem gives no deadline here".to_owned());
     }
     lines
 }
