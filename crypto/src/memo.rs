@@ -7,8 +7,9 @@ use std::{
 
 use crate::{Digest, PartyId, Signature};
 
-/// A fixed table of signatures that verified. An entry is overwritten by the next one that falls
-/// on its place: forgetting costs time, never correctness, and nobody can make it grow.
+/// A fixed table of signatures that verified, so many to a place. The oldest entry of a place gives
+/// way to the next one that falls there: forgetting costs time, never correctness, and nobody can
+/// make it grow.
 #[derive(Debug)]
 pub(crate) struct Memo {
     entries: Mutex<Box<[Option<Entry>]>>,
@@ -32,7 +33,8 @@ impl Memo {
     pub(crate) fn knows(&self, by: PartyId, digest: &Digest, signature: &Signature) -> bool {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = Entry { signature: *signature, digest: *digest, by };
-        entries[place(&entry, entries.len())] == Some(entry)
+        let place = place(&entry, entries.len());
+        entries[place..place + WAYS].contains(&Some(entry))
     }
 
     /// Remembers a signature that verified.
@@ -40,6 +42,7 @@ impl Memo {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = Entry { signature: *signature, digest: *digest, by };
         let place = place(&entry, entries.len());
+        entries[place..place + WAYS].rotate_right(1);
         entries[place] = Some(entry);
     }
 }
@@ -82,9 +85,12 @@ fn slot(address: usize, size: usize) -> usize {
     ((address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (size - 1)
 }
 
-/// Where an entry lives: bytes of the signature that look random in both schemes.
+/// How many entries share a place: two that are asked for by turns must not drive each other out.
+const WAYS: usize = 4;
+
+/// Where the place of an entry begins: bytes of the signature that look random in both schemes.
 fn place(entry: &Entry, size: usize) -> usize {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&entry.signature.0[8..16]);
-    (u64::from_le_bytes(bytes) as usize) & (size - 1)
+    (u64::from_le_bytes(bytes) as usize) & (size - 1) & !(WAYS - 1)
 }

@@ -115,3 +115,18 @@ fn every_committee_has_a_memory_of_its_own() {
         }
     }
 }
+
+/// As many signatures as a committee of 128 makes in a few views, asked for again and again: hardly
+/// any drives another one out.
+#[test]
+fn what_is_in_use_is_looked_at_once() {
+    let (committee, signers) = committee(Scheme::Ideal, 128, 42, "memo", 7);
+    let views = 0..8;
+    let signed = views.flat_map(|view| signers.iter().map(move |by| by.sign(vote(view, "v"))));
+    let signed: Vec<_> = signed.map(|vote| vote.into_signed()).collect();
+    for _ in 0..50 {
+        assert!(signed.iter().all(|signed| committee.check(signed).is_ok()));
+    }
+    let again = committee.ring().checked() - signed.len() as u64;
+    assert!(again <= 8, "{again} of {} were looked at again", signed.len());
+}
