@@ -16,6 +16,9 @@ use crate::{
     theorem,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Whether a run was as its file expects.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Outcome {
@@ -86,7 +89,9 @@ pub struct Judge {
     certificates: Certificates,
     accountability: Accountability,
     fired: Fired,
-    /// Who is judged: fewer, once the adversary corrupts some.
+    /// Whose words are judged, and of whom liveness expects something: fewer, once the adversary
+    /// corrupts some.
+    honest: PartySet,
     judged: PartySet,
     out_of_model: Option<String>,
     /// Lines of the pseudo-code that fired at honest parties.
@@ -110,6 +115,7 @@ impl Judge {
             certificates: Certificates::new(context),
             accountability: Accountability::new(context.clone(), about, plan),
             fired: Fired::new(&scenario.faults),
+            honest: plan.honest,
             judged,
             out_of_model: None,
             noted: vec![0; about.lines.len() + 1],
@@ -312,6 +318,7 @@ impl Observer for Judge {
                 return;
             }
             What::Corrupted => {
+                self.honest.remove(event.party);
                 self.judged.remove(event.party);
                 self.accountability.corrupted(event.party);
             }
@@ -325,7 +332,7 @@ impl Observer for Judge {
         let plan = self.plan.clone();
         self.meter.see(event, detail, &plan);
         self.fired.see(event);
-        if self.judged.contains(event.party) {
+        if self.honest.contains(event.party) {
             self.agreement.see(event, detail);
             self.validity.see(event, detail, &plan);
             self.integrity.see(event, detail);

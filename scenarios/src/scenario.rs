@@ -310,7 +310,18 @@ impl Scenario {
         traitors.len() + failed.len() - both + budget
     }
 
-    /// Who is judged: neither corrupted nor failed.
+    /// Who is honest whenever it is up: not corrupted, and its disk is always as it left it. A
+    /// crash takes back nothing that a party said before.
+    pub fn honest(&self) -> PartySet {
+        let traitors = self.traitors();
+        let kept = |party: PartyId| {
+            let mut crashes = self.crashes.iter().filter(|crash| crash.party == party);
+            crashes.all(|crash| crash.disk == byzlab_sim::DiskAfter::Kept)
+        };
+        PartyId::all(self.n).filter(|party| !traitors.contains(*party) && kept(*party)).collect()
+    }
+
+    /// Of whom liveness expects something: neither corrupted nor failed.
     pub fn judged(&self) -> PartySet {
         let (traitors, failed) = (self.traitors(), self.failed());
         let honest = |party: &PartyId| !traitors.contains(*party) && !failed.contains(*party);

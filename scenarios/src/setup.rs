@@ -29,10 +29,10 @@ pub(crate) struct Plan {
     pub requests: BTreeMap<RequestId, Time>,
     /// For broadcasts: sender and digest of the value of each, in order.
     pub broadcasts: Vec<(PartyId, Digest)>,
-    /// Who is judged.
+    /// Who is honest whenever it is up: what they say is judged, and nobody may accuse them.
+    pub honest: PartySet,
+    /// Those of them of whom liveness expects something.
     pub judged: PartySet,
-    /// Who may rightly be accused.
-    pub guilty: PartySet,
 }
 
 /// What a run is made of, but for those who watch it.
@@ -220,19 +220,13 @@ fn plan<P: Attack>(
         requests: counts_requests.then_some(goal.decisions()),
         time: scenario.stop_time.unwrap_or(patience),
     };
-    let mut guilty = scenario.traitors();
-    scenario.crashes.iter().filter(|crash| crash.disk != byzlab_sim::DiskAfter::Kept).for_each(
-        |crash| {
-            guilty.insert(crash.party);
-        },
-    );
     Plan {
         deadline,
         stop,
         requests: asked.requests.clone(),
         broadcasts: asked.broadcasts.clone(),
+        honest: scenario.honest(),
         judged: scenario.judged(),
-        guilty,
     }
 }
 

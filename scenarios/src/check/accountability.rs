@@ -16,7 +16,7 @@ pub(crate) struct Accountability {
     context: Arc<Context>,
     about: &'static About,
     rules: Vec<EvidenceRule>,
-    corrupted: PartySet,
+    honest: PartySet,
     accused: BTreeMap<(PartyId, String), Evidence>,
     violation: Option<Violation>,
 }
@@ -27,7 +27,7 @@ impl Accountability {
             context,
             about,
             rules: (about.evidence)(),
-            corrupted: plan.guilty,
+            honest: plan.honest,
             accused: BTreeMap::new(),
             violation: None,
         }
@@ -42,7 +42,7 @@ impl Accountability {
 
     /// A party is corrupted from now on.
     pub(crate) fn corrupted(&mut self, party: PartyId) {
-        self.corrupted.insert(party);
+        self.honest.remove(party);
     }
 
     /// Takes in an accusation of a party, or of the forensics after the run.
@@ -53,7 +53,7 @@ impl Accountability {
         }
         let ring = self.context.committee.ring();
         let proven = self.rules.iter().any(|rule| rule.check(ring, evidence).is_ok());
-        let guilty = self.corrupted.contains(evidence.culprit);
+        let guilty = !self.honest.contains(evidence.culprit);
         self.accused.insert(key, evidence.clone());
         let wrong = match (proven, guilty) {
             (true, true) => return,

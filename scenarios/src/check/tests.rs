@@ -51,8 +51,8 @@ fn plan() -> Plan {
         stop: Stop { decisions: Some(2), requests: None, time: Time(1000) },
         requests: [1, 2].map(|seq| (request(&seq), Time::ZERO)).into(),
         broadcasts: Vec::new(),
+        honest: judged,
         judged,
-        guilty: PartySet::EMPTY,
     }
 }
 

@@ -491,11 +491,11 @@ impl<'a> Resolver<'a> {
             None => theorem::promised(scenario, Property::Accountability, None).is_some(),
         };
         let adaptive = scenario.attack.as_ref().is_some_and(|attack| attack.budget > 0);
-        let judged = scenario.judged();
+        let honest = scenario.honest();
         let mut accused = scenario.expect.accused.iter().flatten();
         if accountable
             && !adaptive
-            && let Some(party) = accused.find(|party| judged.contains(**party))
+            && let Some(party) = accused.find(|party| honest.contains(**party))
         {
             let place = expect.place_of("accused");
             let message = format!("party {party} is honest, and accountability is to hold");

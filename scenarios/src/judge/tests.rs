@@ -1,0 +1,140 @@
+//! The judge against histories written by hand: whose events count (K3 and K11 of the
+//! catalogue).
+
+use byzlab_crypto::{Digest, PartyId};
+use byzlab_protocols::{
+    Attack, Decision, RequestId, Time, View, dolev_strong::DolevStrong, hotstuff::HotStuff,
+    pbft::Pbft, value_digest,
+};
+use byzlab_trace::{Detail, Event, EventId, Observer, What};
+
+use super::{Judge, Verdict};
+use crate::{Document, Finding, Property, Registry, Scenario, setup};
+
+/// A judge who is told what happened.
+struct Trial {
+    scenario: Scenario,
+    judge: Judge,
+    events: u64,
+}
+
+impl Trial {
+    /// A trial of one decision of a protocol, with these lines more.
+    fn of(protocol: &str, lines: &str) -> Trial {
+        let work = if protocol == "dolev-strong" { "inputs = [\"a\"]" } else { "commands = 1" };
+        Trial::of_file(&format!("protocol = \"{protocol}\"\nworkload.{work}\n{lines}"))
+    }
+
+    fn of_file(toml: &str) -> Trial {
+        let registry = Registry::new().with::<DolevStrong>().with::<Pbft>().with::<HotStuff>();
+        let document = Document::decode("trial.toml", toml.as_bytes(), &[], &registry);
+        let scenario = document.and_then(|document| document.resolve(None, &registry));
+        let scenario = scenario.unwrap_or_else(|problems| panic!("{problems}"));
+        let judge = match scenario.protocol.about.name {
+            "pbft" => bench::<Pbft>(&scenario),
+            "hotstuff" => bench::<HotStuff>(&scenario),
+            _ => bench::<DolevStrong>(&scenario),
+        };
+        Trial { scenario, judge, events: 0 }
+    }
+
+    /// What happened to a party.
+    fn see(&mut self, party: u16, what: What, detail: Detail<'_>) {
+        self.events += 1;
+        let (id, at, party) = (EventId(self.events), Time(self.events), PartyId(party));
+        self.judge.see(&Event { id, at, party, cause: None, what }, detail);
+    }
+
+    fn happens(&mut self, party: u16, what: What) {
+        self.see(party, what, Detail::None);
+    }
+
+    /// A party decides a value in slot 1, and executes the one request that there is.
+    fn decides(&mut self, party: u16, value: &str) {
+        let digest = value_digest(value.as_bytes());
+        let decision = Decision {
+            slot: 1,
+            view: View(1),
+            committed: View(1),
+            digest,
+            parent: Digest::ZERO,
+            requests: [RequestId { client: PartyId(0), seq: 1 }].into(),
+            proof: None,
+            rounds: None,
+        };
+        let what = What::Decided { slot: 1, view: View(1), digest, hops: 1 };
+        self.see(party, what, Detail::Decision(&decision));
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.judge.verdict(&self.scenario, Time(self.events), false)
+    }
+
+    fn found(&self, property: Property) -> Finding {
+        self.verdict().properties[property as usize].finding
+    }
+}
+
+/// The judge of a scenario.
+fn bench<P: Attack>(scenario: &Scenario) -> Judge {
+    let made = setup::make::<P>(scenario, Vec::new());
+    Judge::new(scenario, &made.plan, &made.context)
+}
+
+const TRAITOR: &str = "[[byzantine]]\nparty = 0\nbehaviour = \"silent\"\n";
+
+/// K3.
+#[test]
+fn what_a_traitor_decides_is_nobodys_business() {
+    let mut trial = Trial::of("pbft", TRAITOR);
+    for (party, value) in [(0, "x"), (1, "a"), (2, "a"), (0, "y"), (3, "a")] {
+        trial.decides(party, value);
+    }
+    trial.happens(0, What::Conflicted { slot: 1, digest: Digest::ZERO });
+    assert_eq!(trial.found(Property::Agreement), Finding::Holds);
+    assert_eq!(trial.found(Property::Integrity), Finding::Holds);
+    trial.decides(2, "b");
+    assert_eq!(trial.found(Property::Agreement), Finding::Violated, "an honest one's counts");
+}
+
+/// K11: liveness expects nothing of a party that is down for good; what it said while it was up
+/// it said as an honest party. Without its disk it may say anything.
+#[test]
+fn what_a_party_decided_before_its_crash_counts() {
+    let crash = |how: &str| format!("[[event]]\nat = \"50ms\"\ncrash = {{ party = 1{how} }}\n");
+    let (back, lost) = (", restart_after = \"9ms\"", ", restart_after = \"9ms\", disk = \"lost\"");
+    for (protocol, how, expected) in [
+        ("pbft", "", Finding::Violated),
+        ("pbft", back, Finding::Violated),
+        ("pbft", lost, Finding::Holds),
+        ("hotstuff", "", Finding::Violated),
+        ("dolev-strong", "", Finding::Violated),
+        ("dolev-strong", back, Finding::Violated),
+    ] {
+        let mut trial = Trial::of(protocol, &crash(how));
+        trial.decides(1, "x");
+        trial.happens(1, What::Crashed);
+        for party in [0, 2, 3] {
+            trial.decides(party, "a");
+        }
+        assert_eq!(trial.found(Property::Agreement), expected, "{protocol} {how}");
+        assert_eq!(trial.found(Property::Termination), Finding::Holds, "{protocol} {how}");
+    }
+}
+
+/// A party is honest until it is corrupted, and what it said until then stands.
+#[test]
+fn corruption_takes_back_nothing_that_was_said_before() {
+    for (before, expected) in [(true, Finding::Violated), (false, Finding::Holds)] {
+        let mut trial = Trial::of("pbft", "[attack]\nname = \"G19\"\nbudget = 1\n");
+        trial.decides(0, "a");
+        if before {
+            trial.decides(1, "x");
+        }
+        trial.happens(1, What::Corrupted);
+        if !before {
+            trial.decides(1, "x");
+        }
+        assert_eq!(trial.found(Property::Agreement), expected, "decided before: {before}");
+    }
+}
