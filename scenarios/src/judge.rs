@@ -216,9 +216,6 @@ impl Verdict {
                 );
                 self.fail(reason);
             }
-            None if self.label == "out-of-model" && scenario.expect.properties.is_empty() => {
-                self.doubt();
-            }
             None => {}
         }
         let finding = found.finding;
@@ -241,16 +238,21 @@ impl Verdict {
 
     fn compare(&mut self, scenario: &Scenario, metrics: &Metrics) {
         let expect = &scenario.expect;
-        let inconclusive = self.outcome == Outcome::Inconclusive;
         if expect.fired {
             let idle: Vec<_> = self.fired.iter().filter(|fired| fired.count == 0).collect();
             let idle: Vec<_> = idle.into_iter().map(idle_reason).collect();
             idle.into_iter().for_each(|reason| self.fail(reason));
         }
-        if let Some(label) = &expect.label
-            && label != self.label
-        {
-            self.fail(format!("the run is {}, expected: {label}", self.label));
+        match (&expect.label, &self.out_of_model) {
+            (Some(label), _) if label == self.label => {}
+            (Some(label), _) => {
+                self.fail(format!("the run is {}, expected: {label}", self.label));
+            }
+            (None, Some(why)) => {
+                self.reasons.push(format!("the scenario broke its model: {why}"));
+                self.doubt();
+            }
+            (None, None) => {}
         }
         if let Some(expected) = &expect.accused {
             let mut accused: Vec<PartyId> =
@@ -276,10 +278,6 @@ impl Verdict {
                     if low == high { low.to_string() } else { format!("{low} to {high}") };
                 self.fail(format!("{name}: {measured}, expected: {expected}"));
             }
-        }
-        if self.reasons.is_empty() && inconclusive {
-            let why = self.out_of_model.clone().unwrap_or_default();
-            self.reasons.push(format!("the scenario broke its model: {why}"));
         }
     }
 }

@@ -301,7 +301,7 @@ static EXPECT: &[Field] = &[
     field(
         "label",
         Kind::Choice(&["in-model", "beyond-bound", "out-of-model"]),
-        Default::Unset("any"),
+        Default::Unset("as it is, but a run that breaks its model is inconclusive"),
         "Whether the run kept to bound and model",
     ),
     field("costs", Kind::Table(COSTS), Default::Is("{}"), "Exact costs"),

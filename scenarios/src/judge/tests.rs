@@ -1,5 +1,5 @@
-//! The judge against histories written by hand: whose events count (K3 and K11 of the
-//! catalogue).
+//! The judge against histories written by hand: whose events count, and what a run is called that
+//! broke its bound, its model or its code (K3, K10, K11, K15 of the catalogue).
 
 use byzlab_crypto::{Digest, PartyId};
 use byzlab_protocols::{
@@ -8,7 +8,7 @@ use byzlab_protocols::{
 };
 use byzlab_trace::{Detail, Event, EventId, Observer, What};
 
-use super::{Judge, Verdict};
+use super::{Judge, Outcome, Verdict};
 use crate::{Document, Finding, Property, Registry, Scenario, setup};
 
 /// A judge who is told what happened.
@@ -136,5 +136,27 @@ fn corruption_takes_back_nothing_that_was_said_before() {
             trial.decides(1, "x");
         }
         assert_eq!(trial.found(Property::Agreement), expected, "decided before: {before}");
+    }
+}
+
+/// K10: a run that broke its model is no pass, unless it is what the file is about.
+#[test]
+fn a_run_that_broke_its_model_is_no_pass() {
+    let named = "[expect]\nagreement = \"holds\"\ntermination = \"holds\"\n";
+    let meant = "[expect]\nagreement = \"holds\"\nlabel = \"out-of-model\"\n";
+    let denied = "[expect]\nagreement = \"holds\"\nlabel = \"in-model\"\n";
+    for (lines, expected) in [
+        ("", Outcome::Inconclusive),
+        (named, Outcome::Inconclusive),
+        (meant, Outcome::AsExpected),
+        (denied, Outcome::NotAsExpected),
+    ] {
+        let mut trial = Trial::of("pbft", lines);
+        (0..4).for_each(|party| trial.decides(party, "a"));
+        trial.see(2, What::OutOfModel, Detail::Text("a rule drops a message"));
+        let verdict = trial.verdict();
+        assert_eq!(verdict.label, "out-of-model");
+        assert_eq!(verdict.outcome, expected, "{lines}: {:?}", verdict.reasons);
+        assert!(!verdict.reasons.is_empty() || expected == Outcome::AsExpected, "{lines}");
     }
 }
