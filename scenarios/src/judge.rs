@@ -180,6 +180,11 @@ impl Judge {
         for (property, found) in Property::ALL.into_iter().zip(found) {
             verdict.property(scenario, property, found, self.plan.deadline);
         }
+        if self.integrity.panicked()
+            && !scenario.expect.properties.contains_key(&Property::Integrity)
+        {
+            verdict.fail("honest code panicked".to_owned());
+        }
         verdict.compare(scenario, &self.metrics());
         verdict
     }
@@ -325,6 +330,8 @@ impl Observer for Judge {
                     self.out_of_model.get_or_insert_with(|| text.to_owned());
                 }
             }
+            // Only honest machines are caught, whether or not they count as faulty later.
+            What::Panicked => return self.integrity.see(event, detail),
             _ => {}
         }
         let plan = self.plan.clone();

@@ -17,6 +17,7 @@ use crate::Property;
 pub(crate) struct Integrity {
     logs: Vec<Log>,
     violation: Option<Violation>,
+    panicked: bool,
 }
 
 #[derive(Clone, Default)]
@@ -29,7 +30,7 @@ struct Log {
 
 impl Integrity {
     pub(crate) fn new(n: usize) -> Self {
-        Integrity { logs: vec![Log::default(); n], violation: None }
+        Integrity { logs: vec![Log::default(); n], violation: None, panicked: false }
     }
 
     /// Sees what an honest party does.
@@ -44,6 +45,7 @@ impl Integrity {
                 }
             }
             (What::Panicked, Detail::Text(text)) => {
+                self.panicked = true;
                 let text = format!("party {} panicked: {text}", event.party);
                 self.violated(event.at, event.party, event.id, text);
             }
@@ -55,6 +57,11 @@ impl Integrity {
         let property = Property::Integrity;
         let (parties, events) = (vec![party], vec![event]);
         self.violation.get_or_insert(Violation { property, at, parties, events, text });
+    }
+
+    /// Whether honest code panicked: that is never what a theorem allows.
+    pub(crate) fn panicked(&self) -> bool {
+        self.panicked
     }
 
     pub(crate) fn finish(&self) -> Found {

@@ -139,6 +139,28 @@ fn corruption_takes_back_nothing_that_was_said_before() {
     }
 }
 
+#[test]
+fn a_panic_of_honest_code_is_never_as_expected() {
+    let crash = "[[event]]\nat = \"50ms\"\ncrash = { party = 1 }\n";
+    let beyond = "beyond_bound = true\n[[event]]\nat = \"50ms\"\ncrash = { party = [1, 2] }\n";
+    let broken = "protocol.pbft = { broken = \"M29\" }\n";
+    for lines in ["", crash, beyond, broken, "[expect]\nagreement = \"holds\"\n"] {
+        let mut trial = match lines.starts_with("protocol") {
+            true => Trial::of_file(&format!("{lines}workload.commands = 1\n")),
+            false => Trial::of("pbft", lines),
+        };
+        trial.decides(0, "a");
+        trial.see(1, What::Panicked, Detail::Text("index out of bounds"));
+        let verdict = trial.verdict();
+        let finding = trial.found(Property::Integrity);
+        assert_eq!(finding, Finding::Violated, "{lines}");
+        assert_eq!(verdict.outcome, Outcome::NotAsExpected, "{lines}");
+    }
+    let mut trial = Trial::of("pbft", "[expect]\nintegrity = \"violated\"\nfired = false\n");
+    trial.see(1, What::Panicked, Detail::Text("as the file says"));
+    assert!(!trial.verdict().reasons.iter().any(|reason| reason.contains("panic")));
+}
+
 /// K10: a run that broke its model is no pass, unless it is what the file is about.
 #[test]
 fn a_run_that_broke_its_model_is_no_pass() {
