@@ -40,16 +40,19 @@ pub fn statement(scenario: &Scenario) -> String {
 }
 
 /// What is promised of a property, if the run keeps its model; nothing where nothing is. Without a
-/// deadline termination is not promised ([`crate::Entry::deadline`]).
+/// deadline termination is not promised ([`crate::Entry::deadline`]). Accountability is, beyond the
+/// bound too: that is what it is for, and no correct party ever signs what proves guilt.
 pub fn promised(
     scenario: &Scenario,
     property: Property,
     deadline: Option<Time>,
 ) -> Option<Finding> {
-    if !beyond(scenario).is_empty() || scenario.protocol.broken.is_some() {
+    if scenario.protocol.broken.is_some() {
         return None;
     }
     match property {
+        Property::Accountability => Some(Finding::Holds),
+        _ if !beyond(scenario).is_empty() => None,
         Property::Termination if deadline.is_none() => None,
         _ => Some(Finding::Holds),
     }

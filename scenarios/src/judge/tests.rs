@@ -1,10 +1,13 @@
 //! The judge against histories written by hand: whose events count, and what a run is called that
 //! broke its bound, its model or its code (K3, K10, K11, K15 of the catalogue).
 
-use byzlab_crypto::{Digest, PartyId};
+use byzlab_crypto::{Digest, Evidence, PartyId, Signer};
 use byzlab_protocols::{
-    Attack, Decision, RequestId, Time, View, dolev_strong::DolevStrong, hotstuff::HotStuff,
-    pbft::Pbft, value_digest,
+    Attack, Decision, RequestId, Time, View,
+    dolev_strong::{DolevStrong, Endorse},
+    hotstuff::HotStuff,
+    pbft::Pbft,
+    value_digest,
 };
 use byzlab_trace::{Detail, Event, EventId, Observer, What};
 
@@ -15,6 +18,7 @@ use crate::{Document, Finding, Property, Registry, Scenario, setup};
 struct Trial {
     scenario: Scenario,
     judge: Judge,
+    signers: Vec<Signer>,
     events: u64,
 }
 
@@ -30,12 +34,12 @@ impl Trial {
         let document = Document::decode("trial.toml", toml.as_bytes(), &[], &registry);
         let scenario = document.and_then(|document| document.resolve(None, &registry));
         let scenario = scenario.unwrap_or_else(|problems| panic!("{problems}"));
-        let judge = match scenario.protocol.about.name {
+        let (judge, signers) = match scenario.protocol.about.name {
             "pbft" => bench::<Pbft>(&scenario),
             "hotstuff" => bench::<HotStuff>(&scenario),
             _ => bench::<DolevStrong>(&scenario),
         };
-        Trial { scenario, judge, events: 0 }
+        Trial { scenario, judge, signers, events: 0 }
     }
 
     /// What happened to a party.
@@ -66,6 +70,17 @@ impl Trial {
         self.see(party, what, Detail::Decision(&decision));
     }
 
+    /// Statements of a party on two values in the first broadcast.
+    fn accuses(&mut self, party: u16, evidence: &Evidence) {
+        self.see(party, What::Accused(evidence.culprit), Detail::Evidence(evidence));
+    }
+
+    fn endorse(&self, by: u16, value: &str) -> byzlab_crypto::Verified<Endorse> {
+        let (broadcast, sender) = (View(1), PartyId(0));
+        let value = value_digest(value.as_bytes());
+        self.signers[usize::from(by)].sign(Endorse { broadcast, sender, value })
+    }
+
     fn verdict(&self) -> Verdict {
         self.judge.verdict(&self.scenario, Time(self.events), false)
     }
@@ -75,10 +90,10 @@ impl Trial {
     }
 }
 
-/// The judge of a scenario.
-fn bench<P: Attack>(scenario: &Scenario) -> Judge {
+/// The judge of a scenario, and everybody's keys.
+fn bench<P: Attack>(scenario: &Scenario) -> (Judge, Vec<Signer>) {
     let made = setup::make::<P>(scenario, Vec::new());
-    Judge::new(scenario, &made.plan, &made.context)
+    (Judge::new(scenario, &made.plan, &made.context), made.setup.signers)
 }
 
 const TRAITOR: &str = "[[byzantine]]\nparty = 0\nbehaviour = \"silent\"\n";
@@ -180,5 +195,27 @@ fn a_run_that_broke_its_model_is_no_pass() {
         assert_eq!(verdict.label, "out-of-model");
         assert_eq!(verdict.outcome, expected, "{lines}: {:?}", verdict.reasons);
         assert!(!verdict.reasons.is_empty() || expected == Outcome::AsExpected, "{lines}");
+    }
+}
+
+/// No honest party is accused, whatever the number of traitors and whatever the network does.
+#[test]
+fn whoever_accuses_the_honest_is_wrong_beyond_every_bound() {
+    let two = "beyond_bound = true\n[[byzantine]]\nparties = [2, 3]\nbehaviour = \"silent\"\n";
+    for (lines, label) in [("", "in-model"), (two, "beyond-bound"), ("", "out-of-model")] {
+        let expect = "[expect]\nfired = false\ntermination = \"undecided\"\n";
+        let lines = format!("f = 1\n{lines}{expect}label = \"{label}\"\n");
+        let mut trial = Trial::of("dolev-strong", &lines);
+        trial.decides(1, "a");
+        if label == "out-of-model" {
+            trial.see(0, What::OutOfModel, Detail::Text("by hand"));
+        }
+        let (v, w) = (trial.endorse(0, "v"), trial.endorse(0, "w"));
+        let evidence = Evidence::pair(&v, &w).expect("a sender that signed two values");
+        assert_eq!(trial.verdict().outcome, Outcome::AsExpected, "{label}");
+        trial.accuses(1, &evidence);
+        let verdict = trial.verdict();
+        assert_eq!(verdict.label, label);
+        assert_eq!(verdict.outcome, Outcome::NotAsExpected, "{label}: {:?}", verdict.reasons);
     }
 }
