@@ -121,7 +121,9 @@ impl<P: Protocol> World<P> {
                 return (Fate::Lost(Why::Partition), None);
             }
             if released == Time::NEVER {
-                self.broken(link, "a partition that never heals keeps a message for ever");
+                if self.is_honest(link) {
+                    self.broken(link, "a partition that never heals keeps a message for ever");
+                }
                 return (Fate::Lost(Why::Partition), None);
             }
         }
