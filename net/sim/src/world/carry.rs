@@ -10,8 +10,8 @@ use byzlab_trace::{Detail, EventId, What, Why};
 use super::{InFlight, ToItself, World, receivers};
 use crate::{Action, Flight, Move, Moves, Sight, queue::Due};
 
-/// When a message arrives: at most a few times.
-#[derive(Clone, Debug)]
+/// What becomes of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fate {
     Arrives(Time),
     Lost(Why),
@@ -86,9 +86,10 @@ impl<P: Protocol> World<P> {
 
     /// Carries one copy over one link.
     fn carry(&mut self, link: Link, packet: &Arc<Packet<P>>, send: EventId, flight: u32) {
-        let (mut fate, twice) = self.by_network(link);
+        let (drawn, twice) = self.by_network(link);
+        let (mut fate, mut copies) = (drawn, 1);
         if !self.rules.is_empty() {
-            fate = self.by_rules(link, packet, fate, flight);
+            (fate, copies) = self.by_rules(link, packet, fate);
         }
         if self.watches && self.is_honest(link) {
             fate = self.by_adversary(link, packet, fate, flight);
@@ -99,8 +100,10 @@ impl<P: Protocol> World<P> {
                 self.recorder.plain(to, What::Dropped { send, from, why });
             }
             Fate::Arrives(at) => {
-                self.arrival(flight, link.to, at);
+                (0..copies).for_each(|_| self.arrival(flight, link.to, at));
                 if let Some(again) = twice {
+                    // No copy overtakes what rules or the adversary hold back.
+                    let again = if fate == drawn { again } else { again.max(at) };
                     self.arrival(flight, link.to, again);
                 }
             }
@@ -147,7 +150,9 @@ impl<P: Protocol> World<P> {
     }
 
     /// What the rules of the file do: exactly that, and the label says if the model is broken.
-    fn by_rules(&mut self, link: Link, packet: &Packet<P>, mut fate: Fate, flight: u32) -> Fate {
+    /// And how many copies arrive.
+    fn by_rules(&mut self, link: Link, packet: &Packet<P>, mut fate: Fate) -> (Fate, u32) {
+        let mut copies = 1;
         for index in 0..self.rules.len() {
             let rule = &self.rules[index];
             if rule.action == Action::Set || !rule.on.fits(link.from, link.to, packet.tag()) {
@@ -159,9 +164,9 @@ impl<P: Protocol> World<P> {
                 continue;
             }
             let (action, fault) = (rule.action.clone(), rule.fault);
-            self.recorder.fired(link.to, fault);
+            let before = (fate, copies);
             fate = match (action, fate) {
-                (Action::Drop, _) => {
+                (Action::Drop, Fate::Arrives(_)) => {
                     if self.is_honest(link) && !self.network.may_lose(link.at) {
                         self.broken(link, "a rule drops a message that the model does not lose");
                     }
@@ -170,13 +175,16 @@ impl<P: Protocol> World<P> {
                 (Action::Delay(by), Fate::Arrives(at)) => self.moved(link, at.after(by)),
                 (Action::HoldUntil(until), Fate::Arrives(at)) => self.moved(link, at.max(until)),
                 (Action::Duplicate(times), Fate::Arrives(at)) => {
-                    (1..times).for_each(|_| self.arrival(flight, link.to, at));
+                    copies += times - 1;
                     Fate::Arrives(at)
                 }
                 (_, fate) => fate,
             };
+            if (fate, copies) != before {
+                self.recorder.fired(link.to, fault);
+            }
         }
-        fate
+        (fate, copies)
     }
 
     fn moved(&mut self, link: Link, at: Time) -> Fate {
