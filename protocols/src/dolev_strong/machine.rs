@@ -233,10 +233,12 @@ impl DolevStrong {
     }
 
     /// Clocks differ by less than Δ (corrections A6): the next broadcast may have begun elsewhere.
+    /// What would be refused then is refused now, or a traitor could fill the two places with it.
     fn keep_early(&mut self, chain: &Arc<Chain>, fx: &mut Effects<Self>) {
-        let begun = chain.endorsements[0].by() == self.context.leader(chain.broadcast);
+        let (signers, sender) = (chain.signers(), self.context.leader(chain.broadcast));
+        let sound = (self.rules.begins)(signers[0], sender) && (self.rules.distinct)(&signers);
         let known = self.early.iter().any(|early| early.digest == chain.digest);
-        if !begun || known || self.early.len() >= 2 {
+        if !sound || known || self.early.len() >= 2 {
             return fx.refuse("chain of the next broadcast");
         }
         self.early.push(chain.clone());
