@@ -9,9 +9,9 @@ const P: Rules = Rules::published();
 /// Two changes that one may think of break nothing, and are not here. A justification of the
 /// block's own view, or of a later one, needs a quorum that voted there, and by `may_vote` none of
 /// its honest members votes for the block any more. And f + 1 new-views instead of a quorum cost
-/// the views in which the leader does not know the last certificate: safeNode keeps agreement, the
-/// timeouts of such a view bring the certificate, and two lost views out of four are within the
-/// deadline.
+/// the views in which the leader does not know the last certificate: safeNode keeps agreement, and
+/// the timeouts of such a view bring the certificate. No scenario here breaks a deadline by it;
+/// that none does, for every n and length of run, is not shown.
 pub const PIECES: &[(&str, &str)] = &[
     ("M37", "a request that is on the chain may be ordered again"),
     ("M39", "no lock is set"),
