@@ -326,6 +326,7 @@ impl Observer for Judge {
                 self.honest.remove(event.party);
                 self.judged.remove(event.party);
                 self.accountability.corrupted(event.party);
+                self.certificates.see(event, detail);
             }
             What::OutOfModel => {
                 if let Detail::Text(text) = detail {

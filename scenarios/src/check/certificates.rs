@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use byzlab_crypto::{Committee, Digest, PartyId, Proof};
+use byzlab_crypto::{Committee, Digest, Proof};
 use byzlab_protocols::Context;
-use byzlab_trace::{Detail, Event, EventId, What};
+use byzlab_trace::{Detail, Event, What};
 
 use super::{Found, Violation, count};
 use crate::Property;
@@ -18,7 +18,8 @@ pub(crate) struct Certificates {
     /// is still to come.
     open: Vec<Option<Open>>,
     checked: u64,
-    without: u64,
+    /// The first decision without a proof: of a protocol that gives none, unless others have one.
+    without: Option<Violation>,
     violation: Option<Violation>,
 }
 
@@ -26,19 +27,19 @@ pub(crate) struct Certificates {
 struct Open {
     subject: Digest,
     last: Digest,
-    event: EventId,
+    event: Event,
 }
 
 impl Certificates {
     pub(crate) fn new(context: &Context) -> Self {
         let committee = Arc::new(context.committee.fresh());
         let open = vec![None; committee.n()];
-        Certificates { committee, open, checked: 0, without: 0, violation: None }
+        Certificates { committee, open, checked: 0, without: None, violation: None }
     }
 
     /// Sees what an honest party does.
     pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>) {
-        if matches!(event.what, What::Recovered) {
+        if matches!(event.what, What::Recovered | What::Corrupted) {
             self.open[event.party.index()] = None;
         }
         let (What::Decided { slot, digest, .. }, Detail::Decision(decision)) = (event.what, detail)
@@ -46,7 +47,8 @@ impl Certificates {
             return;
         };
         let Some(proof) = &decision.proof else {
-            self.without += 1;
+            let text = format!("slot {slot}: party {} has no certificate", event.party);
+            self.without.get_or_insert_with(|| violation(event, text));
             return;
         };
         self.checked += 1;
@@ -63,48 +65,43 @@ impl Certificates {
                 "slot {slot}: the certificate of party {} proves nothing: {why}",
                 event.party
             );
-            self.violated(event, text);
+            self.violation.get_or_insert_with(|| violation(event, text));
         }
         if proof.subject() != digest {
-            let open = Open { subject: proof.subject(), last: digest, event: event.id };
+            let open = Open { subject: proof.subject(), last: digest, event: *event };
             self.open[event.party.index()] = Some(open);
         }
-    }
-
-    fn violated(&mut self, event: &Event, text: String) {
-        self.violation.get_or_insert(Violation {
-            property: Property::Certificates,
-            at: event.at,
-            parties: vec![event.party],
-            events: vec![event.id],
-            text,
-        });
     }
 
     pub(crate) fn finish(&self) -> Found {
         if let Some(violation) = &self.violation {
             return Found::violated(violation.clone());
         }
-        let mut open = self.open.iter().zip(PartyId::all(self.open.len()));
-        if let Some((open, party)) = open.find_map(|(open, party)| Some((open.as_ref()?, party))) {
-            return Found::violated(Violation {
-                property: Property::Certificates,
-                at: byzlab_protocols::Time::ZERO,
-                parties: vec![party],
-                events: vec![open.event],
-                text: format!(
-                    "party {party} decided {} by a proof of {}, which it never decided",
-                    open.last, open.subject
-                ),
-            });
+        if let Some(Open { subject, last, event }) = self.open.iter().flatten().next() {
+            let party = event.party;
+            let text = format!(
+                "party {party} decided {last} by a proof of {subject}, which it never decided"
+            );
+            return Found::violated(violation(event, text));
         }
-        match (self.checked, self.without) {
-            (0, 0) => Found::undecided("nobody decided"),
-            (0, _) => Found::holds("the protocol gives no certificates"),
-            (checked, _) => {
+        match (self.checked, &self.without) {
+            (0, None) => Found::undecided("nobody decided"),
+            (0, Some(_)) => Found::holds("the protocol gives no certificates"),
+            (_, Some(without)) => Found::violated(without.clone()),
+            (checked, None) => {
                 Found::holds(format!("{} checked again", count(checked as usize, "certificate")))
             }
         }
+    }
+}
+
+fn violation(event: &Event, text: String) -> Violation {
+    Violation {
+        property: Property::Certificates,
+        at: event.at,
+        parties: vec![event.party],
+        events: vec![event.id],
+        text,
     }
 }
 

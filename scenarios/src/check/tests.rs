@@ -1,12 +1,14 @@
 //! Checkers against short histories written by hand: what each must notice (the K rows of the
 //! catalogue), and what it must let pass.
 
-use byzlab_crypto::{Digest, PartyId, PartySet};
-use byzlab_protocols::{Decision, RequestId, Time, View};
+use std::sync::Arc;
+
+use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, PartySet, Proof, Reject, Scheme};
+use byzlab_protocols::{Context, Decision, Leaders, RequestId, Span, Time, View};
 use byzlab_sim::Stop;
 use byzlab_trace::{Detail, Event, EventId, What};
 
-use super::{Agreement, Found, Integrity, Termination, Validity};
+use super::{Agreement, Certificates, Found, Integrity, Termination, Validity};
 use crate::{Finding, setup::Plan};
 
 /// At a time, a party decides a value in a slot, on the value before, executing requests.
@@ -23,20 +25,26 @@ fn request(seq: &u64) -> RequestId {
 /// Shows a history to a checker, as honest parties lived it.
 fn history(all: &[Decides], mut see: impl FnMut(&Event, Detail<'_>)) {
     for (Decides(at, party, slot, value, parent, requests), id) in all.iter().zip(1..) {
-        let decision = Decision {
-            slot: *slot,
-            view: View(*slot),
-            committed: View(*slot),
-            digest: digest(value),
-            parent: digest(parent),
-            requests: requests.iter().map(request).collect(),
-            proof: None,
-            rounds: None,
-        };
-        let what = What::Decided { slot: *slot, view: View(*slot), digest: digest(value), hops: 1 };
-        let event = event(*at, *party, id, what);
-        see(&event, Detail::Decision(&decision));
+        let decision = decision(*slot, value, parent, requests);
+        see(&event(*at, *party, id, decided(*slot, value)), Detail::Decision(&decision));
     }
+}
+
+fn decision(slot: u64, value: &str, parent: &str, requests: &[u64]) -> Decision {
+    Decision {
+        slot,
+        view: View(slot),
+        committed: View(slot),
+        digest: digest(value),
+        parent: digest(parent),
+        requests: requests.iter().map(request).collect(),
+        proof: None,
+        rounds: None,
+    }
+}
+
+fn decided(slot: u64, value: &str) -> What {
+    What::Decided { slot, view: View(slot), digest: digest(value), hops: 1 }
 }
 
 fn event(at: u64, party: u16, id: u64, what: What) -> Event {
@@ -166,4 +174,73 @@ fn validity_is_what_was_asked_for_and_what_an_honest_sender_sent() {
     assert_eq!(validity(&[Decides(1, 1, 1, "", "", &[])], &[0, 1]), Finding::Violated);
     assert_eq!(validity(&[Decides(1, 1, 1, "w", "", &[])], &[1]), Finding::Holds, "a traitor's");
     assert_eq!(validity(&[], &[0, 1]), Finding::Undecided);
+}
+
+/// A proof by hand: of a value, right or wrong.
+#[derive(Debug)]
+struct Claim(&'static str, bool);
+
+impl Proof for Claim {
+    fn check(&self, _committee: &Committee) -> Result<(), Reject> {
+        if self.1 { Ok(()) } else { Err(Reject::Signature(PartyId(1))) }
+    }
+
+    fn subject(&self) -> Digest {
+        digest(self.0)
+    }
+
+    fn signers(&self) -> PartySet {
+        PartySet::EMPTY
+    }
+}
+
+fn context() -> Context {
+    let instance = Digest::of("test", b"certificates");
+    let ring = KeyRing::insecure_from_seed(Scheme::Ideal, instance, "party", 2, &[1; 32]);
+    let (parties, _) = ring.expect("two keys");
+    Context {
+        clients: parties.fresh(),
+        committee: Committee::new(parties, 0).expect("f is below n"),
+        leaders: Leaders::Stable(PartyId(0)),
+        delta: Span::TICK,
+    }
+}
+
+/// What party 0 decides, slot by slot: value, parent, and the proof of what.
+fn certificates(all: &[(&'static str, &'static str, Option<Claim>)], crash: bool) -> Finding {
+    let mut checker = Certificates::new(&context());
+    for ((value, parent, claim), slot) in all.iter().zip(1..) {
+        let proof = claim.as_ref().map(|claim| Arc::new(Claim(claim.0, claim.1)) as Arc<dyn Proof>);
+        let mut decision = decision(slot, value, parent, &[]);
+        decision.proof = proof;
+        let what = decided(slot, value);
+        checker.see(&event(slot, 0, slot, what), Detail::Decision(&decision));
+    }
+    if crash {
+        checker.see(&event(9, 0, 9, What::Corrupted), Detail::None);
+    }
+    checker.finish().finding
+}
+
+#[test]
+fn every_decision_has_a_proof_of_itself_or_of_what_follows_it() {
+    let right = |of| Some(Claim(of, true));
+    let each = || [("a", "", right("a")), ("b", "a", right("b"))];
+    let both = || [("a", "", right("b")), ("b", "a", right("b"))];
+    assert_eq!(certificates(&each(), false), Finding::Holds);
+    assert_eq!(certificates(&both(), false), Finding::Holds, "one proof for two");
+    assert_eq!(certificates(&[], false), Finding::Undecided);
+    assert_eq!(certificates(&[("a", "", None), ("b", "a", None)], false), Finding::Holds);
+    for (why, bad) in [
+        ("a wrong proof", [("a", "", Some(Claim("a", false))), ("b", "a", right("b"))]),
+        ("of something that never came", [("a", "", right("c")), ("b", "a", right("c"))]),
+        ("not linked", [("a", "", right("b")), ("b", "x", right("b"))]),
+        ("none, where others have one", [("a", "", right("a")), ("b", "a", None)]),
+        ("none, and the proof was of it", [("a", "", right("b")), ("b", "a", None)]),
+    ] {
+        assert_eq!(certificates(&bad, false), Finding::Violated, "{why}");
+    }
+    // Corrupted in the middle of a step: what was still to come is nobody's business.
+    assert_eq!(certificates(&both()[..1], false), Finding::Violated);
+    assert_eq!(certificates(&both()[..1], true), Finding::Holds);
 }
