@@ -1,5 +1,7 @@
 //! Agreement: the logs of honest parties agree, slot by slot and link by link.
 
+use std::collections::BTreeMap;
+
 use byzlab_crypto::{Digest, PartyId, PartySet};
 use byzlab_trace::{Detail, Event, EventId, What};
 
@@ -9,8 +11,8 @@ use crate::Property;
 /// The first honest decision of each slot, and the first disagreement.
 #[derive(Clone, Default)]
 pub(crate) struct Agreement {
-    /// By slot, counted from 1.
-    first: Vec<Option<First>>,
+    /// By slot.
+    first: BTreeMap<u64, First>,
     parties: PartySet,
     violation: Option<Violation>,
 }
@@ -34,7 +36,7 @@ impl Agreement {
                 self.decided(event, slot, own);
             }
             (What::Conflicted { slot, digest }, _) => {
-                let first = self.slot(slot);
+                let first = self.first.get(&slot).copied();
                 let other = first.map_or(event.party, |first| first.party);
                 let events = first.map(|first| first.event).into_iter().chain([event.id]);
                 self.violated(
@@ -48,13 +50,8 @@ impl Agreement {
         }
     }
 
-    fn slot(&self, slot: u64) -> Option<First> {
-        let at = usize::try_from(slot.checked_sub(1)?).ok()?;
-        self.first.get(at).copied().flatten()
-    }
-
     fn decided(&mut self, event: &Event, slot: u64, own: First) {
-        if let Some(first) = self.slot(slot) {
+        if let Some(first) = self.first.get(&slot).copied() {
             if first.digest != own.digest {
                 let text = format!(
                     "slot {slot}: party {} decided {}, party {} decided {}",
@@ -69,7 +66,7 @@ impl Agreement {
             return;
         }
         // A log is a chain: the parent of a slot is what the slot before holds.
-        if let Some(before) = slot.checked_sub(1).and_then(|slot| self.slot(slot))
+        if let Some(before) = slot.checked_sub(1).and_then(|slot| self.first.get(&slot).copied())
             && own.parent != Digest::ZERO
             && own.parent != before.digest
         {
@@ -80,11 +77,7 @@ impl Agreement {
             let events = vec![before.event, own.event];
             self.violated(event, &[before.party, own.party], events, text);
         }
-        let Ok(at) = usize::try_from(slot.saturating_sub(1)) else { return };
-        if self.first.len() <= at {
-            self.first.resize(at + 1, None);
-        }
-        self.first[at] = Some(own);
+        self.first.insert(slot, own);
     }
 
     fn violated(&mut self, event: &Event, parties: &[PartyId], events: Vec<EventId>, text: String) {

@@ -74,7 +74,7 @@ impl Integrity {
 
 impl Log {
     fn decide(&mut self, slot: u64, digest: Digest, requests: &[RequestId]) -> Result<(), String> {
-        let at = slot as usize;
+        let at = usize::try_from(slot).unwrap_or(usize::MAX);
         if at >= 1 && at <= self.slots.len() {
             let before = self.slots[at - 1];
             return match (at <= self.repeats, before == digest) {

@@ -244,3 +244,13 @@ fn every_decision_has_a_proof_of_itself_or_of_what_follows_it() {
     assert_eq!(certificates(&both()[..1], false), Finding::Violated);
     assert_eq!(certificates(&both()[..1], true), Finding::Holds);
 }
+
+#[test]
+fn a_slot_that_cannot_be_is_a_violation_and_no_panic() {
+    for slot in [0, u64::MAX] {
+        let all = [Decides(1, 0, slot, "a", "", &[])];
+        assert_eq!(integrity(&all).finding, Finding::Violated, "slot {slot}");
+        assert_ne!(validity(&all, &[0, 1]), Finding::Undecided, "slot {slot}");
+        assert_eq!(agreement(&all), Finding::Holds, "slot {slot}");
+    }
+}

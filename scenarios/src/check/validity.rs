@@ -37,7 +37,9 @@ impl Validity {
             );
             self.violation.get_or_insert(violation(event, text));
         }
-        let Some((sender, sent)) = plan.broadcasts.get(slot as usize - 1) else { return };
+        let asked = slot.checked_sub(1).and_then(|at| usize::try_from(at).ok());
+        let asked = asked.and_then(|at| plan.broadcasts.get(at));
+        let Some((sender, sent)) = asked else { return };
         if digest != *sent {
             let text = format!(
                 "broadcast {slot}: honest party {sender} sent {sent}, party {} decided {}",
