@@ -117,3 +117,59 @@ impl Network {
 
 const LINKS: u64 = 0x6c69_6e6b_7300_0000;
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(model: Model, before_gst: BeforeGst) -> Network {
+        Network {
+            model,
+            delta: Span(100),
+            gst: Time(1000),
+            before_gst,
+            delay: Delay::Uniform(Span(1), Span(500)),
+            early: None,
+            loss: Probability::ZERO,
+            duplicate: Probability::ZERO,
+            seed: 1,
+        }
+    }
+
+    /// Sent a moment before GST and at GST: what the model allows.
+    #[test]
+    fn a_message_sent_at_gst_counts_as_sent_after_it() {
+        let partial = Model::PartialSynchrony;
+        let by = |at| Bound::By(Time(at));
+        for (model, before_gst, early, late) in [
+            (Model::Synchrony, BeforeGst::Lossy, by(1099), by(1100)),
+            (Model::Asynchrony, BeforeGst::Lossy, Bound::ByTheEnd, Bound::ByTheEnd),
+            (partial, BeforeGst::Bounded, by(1100), by(1100)),
+            (partial, BeforeGst::Unbounded, Bound::ByTheEnd, by(1100)),
+            (partial, BeforeGst::Lossy, Bound::ByOrLost(Time(1100)), by(1100)),
+        ] {
+            let network = network(model, before_gst);
+            assert_eq!(network.bound(Time(999)), early, "{model:?} {before_gst:?}");
+            assert_eq!(network.bound(Time(1000)), late, "{model:?} {before_gst:?}");
+            let lossy = model == partial && before_gst == BeforeGst::Lossy;
+            assert_eq!(network.may_lose(Time(999)), lossy, "{model:?} {before_gst:?}");
+            assert!(!network.may_lose(Time(1000)));
+        }
+    }
+
+    /// Whatever the distribution says, no draw is a breach, and none takes no time.
+    #[test]
+    fn no_draw_breaks_the_model() {
+        let mut stream = Stream::named(1, "network");
+        for before_gst in [BeforeGst::Bounded, BeforeGst::Unbounded, BeforeGst::Lossy] {
+            for model in [Model::Synchrony, Model::PartialSynchrony] {
+                let network = network(model, before_gst);
+                for at in (0..1500).map(Time) {
+                    let taken = network.draw(at, PartyId(0), PartyId(1), &mut stream);
+                    assert!(taken >= Span::TICK);
+                    assert!(network.bound(at).allows(at.after(taken)), "{model:?} {at}");
+                }
+            }
+        }
+    }
+}
