@@ -219,3 +219,20 @@ fn whoever_accuses_the_honest_is_wrong_beyond_every_bound() {
         assert_eq!(verdict.outcome, Outcome::NotAsExpected, "{label}: {:?}", verdict.reasons);
     }
 }
+
+/// K15: whoever relays may sign two values. Its signatures prove nothing, not even of a traitor.
+#[test]
+fn a_relay_of_two_values_is_not_guilty() {
+    let mut trial =
+        Trial::of("dolev-strong", "f = 1\n[[byzantine]]\nparty = 2\nbehaviour = \"silent\"\n");
+    let (v, w) = (trial.endorse(2, "v"), trial.endorse(2, "w"));
+    assert_eq!(Evidence::pair(&v, &w), None);
+    let (of_sender, other) = (trial.endorse(0, "v"), trial.endorse(0, "w"));
+    let mut forged = Evidence::pair(&of_sender, &other).expect("a sender that signed two values");
+    forged.culprit = PartyId(2);
+    for (statement, signed) in forged.statements.iter_mut().zip([&v, &w]) {
+        statement.signature = signed.signed().signature;
+    }
+    trial.accuses(1, &forged);
+    assert_eq!(trial.found(Property::Accountability), Finding::Violated);
+}
