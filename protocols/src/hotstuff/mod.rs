@@ -79,7 +79,9 @@
 //!   be in the same view as all others, who are quiet: a timeout names the last decision of its
 //!   sender too, and whoever knows a later one helps.
 //! - A leader that came in by a decision sends it, 2Δ later, to whoever has not reported: the leader
-//!   before may have shown it to some only (corrections A4, rule 5).
+//!   before may have shown it to some only (corrections A4, rule 5). If f > 1 it may be faulty too.
+//!   So, 2Δ after the last decision and with nothing left to do, everybody tells those who lead
+//!   next, `f` after the leader that decided in all; of them one is honest, and they tell everybody.
 //! - Certificates are vectors of signatures, not threshold signatures: O(n) signatures each.
 
 mod attack;

@@ -301,6 +301,7 @@ impl HotStuff {
                 fx.note(11);
                 self.persist(fx);
                 self.replica.decide(qc, fx);
+                self.share_later(fx);
                 self.retry(&[], fx);
             }
         }
