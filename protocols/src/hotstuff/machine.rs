@@ -71,8 +71,8 @@ pub struct HotStuff {
     pub(super) tallies: [Tally<Vote>; 3],
     /// The first proposal of the view that is justified: there is no second.
     pub(super) proposal: Option<Digest>,
-    /// The same, while bodies below it are missing.
-    pub(super) waiting: Option<Block>,
+    /// The same, while bodies below it are missing, and view and block of its certificate.
+    pub(super) waiting: Option<(Block, Option<(View, Digest)>)>,
     /// The certificate of the view that waits for bodies.
     pub(super) waiting_qc: Option<Qc>,
     /// What the leader of the next view sent early: a proposal and a certificate of each phase.
