@@ -251,6 +251,16 @@ fn without_a_deadline_termination_is_not_promised() {
         ("protocol = \"hotstuff\"", true),
         ("protocol.hotstuff = { patience = 9 }", false),
         ("protocol = \"pbft\"\nnetwork.model = \"asynchrony\"", false),
+        (
+            "protocol = \"hotstuff\"\nworkload.to = [1]\n\
+             network = { gst = \"2s\", before_gst = \"lossy\" }",
+            false,
+        ),
+        (
+            "protocol = \"hotstuff\"\nworkload.to = [1]\n\
+             network = { gst = \"2s\", before_gst = \"bounded\" }",
+            true,
+        ),
     ] {
         let (scenario, run) = run_text(&lab, &format!("{toml}\nworkload.commands = 2\n"), None);
         let entry = lab.registry().get(scenario.protocol.about.name).expect("it ran");

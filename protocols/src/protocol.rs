@@ -118,6 +118,8 @@ pub struct Situation {
     pub requests: u64,
     /// How many honest parties every request reaches, at least.
     pub reached: usize,
+    /// Whether these are all honest parties.
+    pub informed: bool,
 }
 
 /// What a run is to bring about.

@@ -208,3 +208,42 @@ fn a_commit_certificate_that_waits_stays_on_disk_while_its_holder_recovers() {
         "a crash would lose it: {highest:?}"
     );
 }
+
+/// With n - f or more faulty parties certificates say anything, and still no honest party does what
+/// looks like a fault: if it voted for a block on a certificate of a view in which that block was not
+/// proposed, its vote would look like one against its lock.
+#[test]
+fn a_certificate_of_another_view_than_that_of_its_block_is_not_followed() {
+    let room = Room::new();
+    let block = room.block();
+    let wire = block.wire().expect("a proposed block has a wire form").clone();
+    let claim = |phase, view| {
+        let (hash, justify_view) = (block.hash(), View::GENESIS);
+        let vote = Vote { phase, view, hash, justify_view };
+        let sign = |by: &Signer| (by.party(), by.sign(vote.clone()).into_signed().signature);
+        Claim::new(vote.clone(), room.signers[..3].iter().map(sign).collect())
+    };
+    let at_two = || {
+        let mut party = room.party(3);
+        room.give(&mut party, 1, &room.proposal());
+        room.give(&mut party, 1, &Wire::Certificate(claim(Phase::Commit, View(1))));
+        party
+    };
+    for phase in [Phase::Prepare, Phase::PreCommit] {
+        let effects = room.give(&mut at_two(), 2, &Wire::Certificate(claim(phase, View(2))));
+        assert_eq!(sends(&effects), [], "{phase:?}");
+    }
+    // A child of it that is justified from view 0, or from view 1.
+    for (justify_view, votes) in [(View(1), 1), (View::GENESIS, 0)] {
+        let mut party = room.party(3);
+        room.give(&mut party, 1, &Wire::Sync(Sync::Blocks(vec![wire.clone()])));
+        room.give(&mut party, 1, &room.proposal());
+        room.give(&mut party, 1, &Wire::Certificate(claim(Phase::Commit, View(1))));
+        let justify = (justify_view, Digest::ZERO);
+        let child = Block::propose(&room.signers[2], &block, View(2), justify, &[]);
+        let child = child.wire().expect("a proposed block has a wire form").clone();
+        let high = Some(claim(Phase::Prepare, justify_view));
+        let effects = room.give(&mut party, 2, &Wire::Prepare { block: child, high });
+        assert_eq!(sends(&effects).len(), votes, "justified from {justify_view}");
+    }
+}

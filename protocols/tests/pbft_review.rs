@@ -287,6 +287,7 @@ fn the_deadline_leaves_time_to_fetch_what_was_decided_in_a_long_absence() {
             goal: Goal::Requests(1),
             requests: 1,
             reached: 3,
+            informed: true,
         };
         Pbft::deadline(&bench.context, &Params::default(), &situation).expect("a deadline")
     };
@@ -315,6 +316,7 @@ fn the_deadline_is_that_of_the_theorem() {
             goal: Goal::Requests(decisions),
             requests: decisions,
             reached: 3,
+            informed: true,
         };
         Pbft::deadline(&bench.context, &Params::default(), &situation).expect("a deadline")
     };
@@ -342,6 +344,7 @@ fn the_deadline_for_blocks_does_not_wait_for_requests() {
                 goal: Goal::Decisions(6),
                 requests: 1,
                 reached,
+                informed: reached == 3,
             };
             (reached, Pbft::deadline(&bench.context, &Params::default(), &situation))
         })

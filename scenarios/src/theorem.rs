@@ -70,17 +70,20 @@ pub(crate) fn deadline<P: Protocol>(
         return None;
     }
     let restarts = scenario.crashes.iter().filter_map(|crash| crash.restart);
+    let gst = match scenario.network.model {
+        Model::PartialSynchrony => scenario.network.gst,
+        Model::Synchrony | Model::Asynchrony => Time::ZERO,
+    };
+    let reached = reached(scenario);
     let situation = Situation {
-        gst: match scenario.network.model {
-            Model::PartialSynchrony => scenario.network.gst,
-            Model::Synchrony | Model::Asynchrony => Time::ZERO,
-        },
+        gst,
         before_gst: scenario.network.before_gst,
         submitted,
         restarted: restarts.max().unwrap_or_default(),
         goal,
         requests: scenario.demanded(),
-        reached: reached(scenario),
+        reached,
+        informed: reached == scenario.judged().len(),
     };
     P::deadline(context, params, &situation)
 }

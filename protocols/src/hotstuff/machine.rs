@@ -23,6 +23,8 @@ pub enum Timer {
     View,
     /// Leader: the others should be in the view by now.
     Relay(View),
+    /// The last decision is old enough to be told to those who may have missed it.
+    Share,
     /// A body did not come.
     Fetch(Digest),
 }
@@ -69,8 +71,8 @@ pub struct HotStuff {
     pub(super) tallies: [Tally<Vote>; 3],
     /// The first proposal of the view that is justified: there is no second.
     pub(super) proposal: Option<Digest>,
-    /// The same, while bodies below it are missing.
-    pub(super) waiting: Option<Block>,
+    /// The same, while bodies below it are missing, and view and block of its certificate.
+    pub(super) waiting: Option<(Block, Option<(View, Digest)>)>,
     /// The certificate of the view that waits for bodies.
     pub(super) waiting_qc: Option<Qc>,
     /// What the leader of the next view sent early: a proposal and a certificate of each phase.
@@ -116,9 +118,14 @@ impl HotStuff {
     /// Whether something waits to be decided, a request or a certified block, or to be learnt
     /// after a restart. Else the party is quiet.
     pub(super) fn busy(&self) -> bool {
+        self.undecided() || self.asking.is_some()
+    }
+
+    /// Whether a request or a certified block waits to be decided.
+    pub(super) fn undecided(&self) -> bool {
         // A certified block of a view after the last decision is an ancestor of the next one, or
         // gives way to it.
-        self.high().0 > self.committed() || !self.replica.pool.is_empty() || self.asking.is_some()
+        self.high().0 > self.committed() || !self.replica.pool.is_empty()
     }
 
     /// Arms the view timer if something waits, else disarms it.
@@ -255,6 +262,7 @@ impl Protocol for HotStuff {
                 self.watch(fx);
             }
             Timer::Relay(view) => self.relay(view, fx),
+            Timer::Share => self.share(fx),
             Timer::Fetch(hash) => {
                 self.replica.ask_again(hash, &self.context, fx);
             }

@@ -79,7 +79,9 @@
 //!   be in the same view as all others, who are quiet: a timeout names the last decision of its
 //!   sender too, and whoever knows a later one helps.
 //! - A leader that came in by a decision sends it, 2Δ later, to whoever has not reported: the leader
-//!   before may have shown it to some only (corrections A4, rule 5).
+//!   before may have shown it to some only (corrections A4, rule 5). If f > 1 it may be faulty too.
+//!   So, 2Δ after the last decision and with nothing left to do, everybody tells those who lead
+//!   next, `f` after the leader that decided in all; of them one is honest, and they tell everybody.
 //! - Certificates are vectors of signatures, not threshold signatures: O(n) signatures each.
 
 mod attack;
@@ -102,7 +104,8 @@ pub use wire::{
 
 use crate::{
     About, BeforeGst, Context, Field, FieldDefault, FieldKind, Goal, GoodCase, Leaders, Model,
-    Situation, Task, Time, Values, broken, smr::MAX_BATCH,
+    Situation, Task, Time, Values, broken,
+    smr::{MAX_BATCH, WINDOW},
 };
 
 const ABOUT: About = About {
@@ -195,10 +198,15 @@ impl Params {
     }
 }
 
-/// After GST all honest parties are in one view within two timeouts; from then on a view ends
-/// within T and 4Δ, by a decision if its leader is honest and holds what it needs. A request that
-/// few parties know takes two more views, for their timeouts to spread it; and without requests
-/// nothing is decided.
+/// By when as much is decided as is asked for.
+///
+/// Within T of GST every view has been given up once; the timeouts, which say how their senders
+/// came into their views, and help for whoever asks bring all into one view 2Δ later, or T later
+/// still if the last help was lost. From then on all leave a view within T + 2Δ of one another's
+/// entering it. A view of an honest leader decides within 10Δ, with two exceptions: the first one,
+/// which some may have given up; and one after a view that was lost, since a leader that was faulty
+/// may show the next one a certificate only then, and its block has to be fetched. The block of such
+/// a view is decided with the next one, unless a faulty leader comes between.
 fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option<Time> {
     if params.patience < LEAST_PATIENCE {
         return None;
@@ -210,9 +218,10 @@ fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option
     {
         return None;
     }
+    // A request that few know takes a timeout to be spread, and the view that was given up for it.
     let spreading = match situation.reached as u64 {
         0 => return None,
-        reached if reached < n - f => 2 * k,
+        reached if reached < n - f => k,
         _ => 0,
     };
     let scripted = match &context.leaders {
@@ -220,15 +229,27 @@ fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option
         Leaders::Scripted(list, _) => list.len() as u64,
         Leaders::Stable(_) => return None,
     };
-    let laggards = match situation.before_gst {
-        _ if situation.restarted > Time::ZERO => f + n,
-        _ if situation.gst == Time::ZERO => 0,
-        BeforeGst::Bounded => 1,
-        BeforeGst::Unbounded | BeforeGst::Lossy => f + 1,
-    };
-    let faulty_views = f * (k.div_ceil(n - f) + 1);
-    let views = k + faulty_views + spreading + laggards + scripted;
-    let from = situation.gst.max(situation.submitted).max(situation.restarted);
-    let settling = context.delta * (2 * params.patience);
-    Some(from.after(settling).after(context.delta * ((params.patience + 4) * views)))
+    let lossy = situation.gst > Time::ZERO && situation.before_gst != BeforeGst::Bounded;
+    // Who missed the last decision and knows of no request is told when all fall quiet: once, and
+    // by whoever leads next.
+    if (lossy || scripted > 0) && !situation.informed {
+        return None;
+    }
+    let absent = situation.gst.max(situation.restarted);
+    let upset = u64::from(absent > Time::ZERO || scripted > 0);
+    // Each turn of the leaders has f faulty ones, and at most f - 1 honest ones between two of
+    // them whose blocks can be lost.
+    let honest = k + 1 + spreading + upset;
+    let faulty = f * honest.div_ceil((n + 1).saturating_sub(2 * f).max(1));
+    let lost = 2 * (faulty + upset) + 2 * spreading + scripted;
+    let view = params.patience + 2;
+    let late = u64::from(lossy || situation.restarted > Time::ZERO);
+    let settling = view + params.patience * late;
+    // Blocks that were missed: no more than there are requests and views that ended by timeout.
+    let timeouts = (absent.0 / (context.delta * params.patience).0).saturating_mul(n);
+    let missed = situation.requests.saturating_add(timeouts) * upset;
+    let fetching = 8 * (missed / WINDOW as u64);
+    let deltas = settling + fetching + LEAST_PATIENCE * k + view * lost;
+    let from = absent.max(situation.submitted);
+    Some(from.after(context.delta * deltas))
 }

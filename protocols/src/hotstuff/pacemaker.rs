@@ -93,6 +93,35 @@ impl HotStuff {
         }
     }
 
+    /// Line 11: a decision is known here. If all who know it fall silent, whoever does not, and
+    /// knows of no request either, never asks: see [`HotStuff::share`].
+    pub(super) fn share_later(&mut self, fx: &mut Effects<Self>) {
+        if self.context.committee.f() > 1 {
+            fx.set_timer(Timer::Share, fx.now().after(self.context.delta * 2));
+        }
+    }
+
+    /// Nothing waits since the last decision. Only a faulty leader leaves anybody out of it, so
+    /// that one of the `f` leaders after it is honest. The first of them has the new-views; the
+    /// others are told, and tell all.
+    pub(super) fn share(&mut self, fx: &mut Effects<Self>) {
+        let Some(commit) = self.record.commits.highest().filter(|_| !self.undecided()) else {
+            return;
+        };
+        let view = commit.statement().view;
+        let (f, me) = (self.context.committee.f() as u64, self.me.party());
+        let views = (2..=f).map(|later| View(view.0.saturating_add(later)));
+        let next: PartySet = views.map(|view| self.context.leader(view)).collect();
+        let commit = wire_qc(Some(commit));
+        let message = Wire::Help { answers: 0, high: None, entry: None, commit };
+        if next.contains(me) {
+            return fx.broadcast(message);
+        }
+        for leader in next.iter() {
+            fx.send(leader, message.clone());
+        }
+    }
+
     /// What brought somebody into a view is taken for what it shows, and opens the view.
     pub(super) fn follow(&mut self, entry: &Entry, fx: &mut Effects<Self>) {
         match entry {

@@ -123,16 +123,16 @@ impl HotStuff {
         let view = header.justify_view;
         self.replica.want(&header.parent, view, sources, &self.context, fx);
         self.replica.keep(block, &self.context, fx);
-        self.waiting = Some(block.clone());
+        self.waiting = Some((block.clone(), basis.certified));
         self.resume(fx);
     }
 
     /// What waited for bodies goes on if they are here.
     fn resume(&mut self, fx: &mut Effects<Self>) {
         let chain = &self.replica.chain;
-        let held = |block: &mut Block| chain.holds_path(&block.hash());
-        if let Some(block) = self.waiting.take_if(held) {
-            self.vote_prepare(&block, fx);
+        let held = |(block, _): &mut (Block, _)| chain.holds_path(&block.hash());
+        if let Some((block, certified)) = self.waiting.take_if(held) {
+            self.vote_prepare(&block, certified, fx);
         }
         if let Some(qc) = self.waiting_qc.take() {
             self.vote_certified(&qc, fx);
@@ -140,12 +140,18 @@ impl HotStuff {
     }
 
     /// Lines 5 to 7: safeNode, then the first vote.
-    fn vote_prepare(&mut self, block: &Block, fx: &mut Effects<Self>) {
+    fn vote_prepare(
+        &mut self,
+        block: &Block,
+        certified: Option<(View, Digest)>,
+        fx: &mut Effects<Self>,
+    ) {
         let chain = &self.replica.chain;
         let header = block.header();
         let (lock_view, lock) = self.lock();
         let parent = chain.get(&header.parent);
         let sound = parent.is_some_and(|parent| parent.is_just_below(header.height))
+            && certified.is_none_or(|(view, hash)| self.proposed_in(&hash, view))
             && chain.extends(&header.parent, &chain.decided())
             && (self.rules.valid_payload)(chain.fresh(block));
         if !sound {
@@ -159,6 +165,13 @@ impl HotStuff {
         fx.note(5);
         let (view, hash, justify_view) = (header.view, block.hash(), header.justify_view);
         self.vote(Vote { phase: Phase::Prepare, view, hash, justify_view }, 7, fx);
+    }
+
+    /// Whether a block that is held was proposed in this view. A certificate of another view needs
+    /// n - f faulty parties; if it were followed, views would not grow along a chain, and a vote that
+    /// obeys the lock could look like one against it.
+    fn proposed_in(&self, hash: &Digest, view: View) -> bool {
+        self.replica.chain.get(hash).is_none_or(|block| block.view() == view)
     }
 
     /// Votes, durably, if what was signed before allows it.
@@ -261,6 +274,9 @@ impl HotStuff {
         if !chain.extends(&hash, &chain.decided()) {
             return fx.refuse("the certificate conflicts with what is decided");
         }
+        if !self.proposed_in(&hash, view) {
+            return fx.refuse("the block was not proposed in the view of the certificate");
+        }
         match phase {
             Phase::Prepare => {
                 self.vote(Vote { phase: Phase::PreCommit, view, hash, justify_view }, 9, fx);
@@ -301,6 +317,7 @@ impl HotStuff {
                 fx.note(11);
                 self.persist(fx);
                 self.replica.decide(qc, fx);
+                self.share_later(fx);
                 self.retry(&[], fx);
             }
         }
