@@ -23,7 +23,7 @@ mod time;
 
 pub use attack::{Attack, Material};
 pub use context::{Context, Leaders};
-pub use effects::{Decision, Effect, Effects, Reply, Shown, Target};
+pub use effects::{Decision, Effect, Effects, Installed, Reply, Shown, Target};
 pub use field::{Default as FieldDefault, Field, FieldKind, Value, Values};
 pub use packet::{Body, MAX_PACKET_BYTES, Packet, Tag, decode};
 pub use protocol::{

@@ -163,6 +163,9 @@ pub struct About {
     pub kinds: &'static [Kind],
     /// The numbered lines of its pseudo-code, as in its lecture.
     pub lines: &'static [&'static str],
+    /// Whether a view decides many places of the log, each on its own: costs are those of a place
+    /// then, else those of a view.
+    pub slots: bool,
     /// The published costs of a run without faults.
     pub good_case: fn(n: usize, f: usize) -> GoodCase,
     /// Whether conflicting decisions name at least `meet` culprits.

@@ -34,9 +34,11 @@ struct Crash {
     down: Span,
 }
 
+#[derive(Default)]
 struct Disk<R> {
     record: Option<Arc<R>>,
     blocks: BTreeMap<Digest, Block>,
+    snapshot: Option<Snapshot>,
 }
 
 /// What is due when, by time, rank and number, and for whom.
@@ -79,7 +81,7 @@ impl<P: Protocol> World<P> {
             signers,
             requests: (0..3).map(request).collect(),
             machines: vec![None; N],
-            disks: (0..N).map(|_| Disk { record: None, blocks: BTreeMap::new() }).collect(),
+            disks: (0..N).map(|_| Disk::default()).collect(),
             armed: BTreeMap::new(),
             due: BTreeSet::new(),
             packets: Vec::new(),
@@ -129,7 +131,8 @@ impl<P: Protocol> World<P> {
         let disk = &self.disks[party];
         let mut blocks: Vec<_> = disk.blocks.values().cloned().collect();
         blocks.sort_by_key(|block| (block.height(), block.hash()));
-        let stored = disk.record.clone().map(|record| Stored { record, blocks });
+        let snapshot = disk.snapshot.clone();
+        let stored = disk.record.clone().map(|record| Stored { record, blocks, snapshot });
         self.give(now, party, &Input::Start(stored));
         for request in self.requests.clone() {
             self.give(now, party, &Input::Command(request));
@@ -182,6 +185,7 @@ impl<P: Protocol> World<P> {
             Effect::Forget(hash) => {
                 self.disks[party].blocks.remove(&hash);
             }
+            Effect::Save(snapshot) => self.disks[party].snapshot = Some(snapshot),
             Effect::Decide(decision) => {
                 let before = self.log[party].insert(decision.slot, decision.digest);
                 assert!(before.is_none_or(|before| before == decision.digest));
