@@ -3,7 +3,7 @@
 //! A protocol is a value that takes inputs and puts effects ([`Protocol`]). It has no clock, no
 //! randomness, no input or output: a runtime gives it all of that, and the same code runs in the
 //! simulator and over a network. Each protocol's folder is a lecture; start at
-//! [`dolev_strong`], [`pbft`] or [`hotstuff`].
+//! [`dolev_strong`], [`pbft`], [`pbft_classic`] or [`hotstuff`].
 
 pub mod attack;
 pub mod broken;
@@ -15,6 +15,7 @@ mod field;
 pub mod hotstuff;
 mod packet;
 pub mod pbft;
+pub mod pbft_classic;
 pub mod protocol;
 mod random;
 pub mod smr;

@@ -6,7 +6,8 @@ use byzlab::{
     crypto::{Committee, Digest, KeyRing, Reject, Scheme},
     protocols::{
         Command, Context, Effect, Effects, Input, Leaders, Packet, Protocol, Span, Stream, Time,
-        View, decode, dolev_strong::DolevStrong, hotstuff::HotStuff, pbft::Pbft, step,
+        View, decode, dolev_strong::DolevStrong, hotstuff::HotStuff, pbft::Pbft,
+        pbft_classic::PbftClassic, step,
     },
 };
 
@@ -38,10 +39,12 @@ impl<P: Protocol> Talk<P> {
         });
         let machine = |signer| P::new(&context, signer, &P::Params::default());
         let machines = signers.into_iter().map(machine).collect();
+        // A log of slots has to come to a checkpoint.
+        let requests = if P::ABOUT.slots { 40 } else { 5 };
         let mut due = Vec::new();
         for party in 0..4 {
             due.push((Time::ZERO, party, Input::Start(None)));
-            for seq in 1..=5 {
+            for seq in 1..=requests {
                 let request = client[0].sign(Command { seq, payload: b"put k v".to_vec() });
                 due.push((Time::ZERO, party, Input::Command(Arc::new(request))));
             }
@@ -162,11 +165,17 @@ fn hotstuff_takes_any_bytes() {
 }
 
 #[test]
+fn pbft_classic_takes_any_bytes() {
+    fuzz::<PbftClassic>();
+}
+
+#[test]
 fn no_part_of_a_message_is_a_message() {
     let _alone = alone();
     cut::<DolevStrong>();
     cut::<Pbft>();
     cut::<HotStuff>();
+    cut::<PbftClassic>();
 }
 
 #[test]

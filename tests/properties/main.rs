@@ -141,6 +141,8 @@ fn the_cases_break_what_is_broken() {
         ("pbft", "M27"),
         ("pbft", "M59"),
         ("hotstuff", "M41"),
+        ("pbft-classic", "M38"),
+        ("pbft-classic", "no-null"),
     ];
     for (protocol, id) in broken {
         assert!(breaks(protocol, id), "{protocol}: no case shows that {id} is broken");
@@ -163,6 +165,11 @@ fn hotstuff_keeps_its_promises() {
 }
 
 #[test]
+fn pbft_classic_keeps_its_promises() {
+    within("pbft-classic", 10);
+}
+
+#[test]
 fn dolev_strong_keeps_its_promises_with_real_signatures() {
     signed("dolev-strong-ed25519", "dolev-strong");
 }
@@ -178,6 +185,11 @@ fn hotstuff_keeps_its_promises_with_real_signatures() {
 }
 
 #[test]
+fn pbft_classic_keeps_its_promises_with_real_signatures() {
+    signed("pbft-classic-ed25519", "pbft-classic");
+}
+
+#[test]
 fn dolev_strong_accuses_nobody_honest_beyond_its_bound() {
     beyond("dolev-strong-beyond", "dolev-strong", 6);
 }
@@ -190,4 +202,9 @@ fn pbft_accuses_nobody_honest_beyond_its_bound() {
 #[test]
 fn hotstuff_accuses_nobody_honest_beyond_its_bound() {
     beyond("hotstuff-beyond", "hotstuff", 10);
+}
+
+#[test]
+fn pbft_classic_accuses_nobody_honest_beyond_its_bound() {
+    beyond("pbft-classic-beyond", "pbft-classic", 10);
 }

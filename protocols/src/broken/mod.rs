@@ -34,3 +34,4 @@ pub(crate) use named_rules;
 pub mod dolev_strong;
 pub mod hotstuff;
 pub mod pbft;
+pub mod pbft_classic;
