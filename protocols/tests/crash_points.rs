@@ -41,7 +41,6 @@ struct Crash {
     down: Span,
 }
 
-#[derive(Default)]
 struct Disk<R> {
     record: Option<Arc<R>>,
     blocks: BTreeMap<Digest, Block>,
@@ -90,7 +89,9 @@ impl<P: Protocol> World<P> {
             signers,
             requests: (0..3).map(request).collect(),
             machines: vec![None; N],
-            disks: (0..N).map(|_| Disk::default()).collect(),
+            disks: (0..N)
+                .map(|_| Disk { record: None, blocks: BTreeMap::new(), snapshot: None })
+                .collect(),
             armed: BTreeMap::new(),
             due: BTreeSet::new(),
             packets: Vec::new(),

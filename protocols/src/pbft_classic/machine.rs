@@ -193,7 +193,7 @@ impl PbftClassic {
             true => {}
             false => self.repeat.disarm(Timer::Repeat, fx),
         }
-        match waits && (self.is_open() || self.has_quorum()) {
+        match waits && (self.is_open() || self.is_asked_for()) {
             true if !self.suspect.is_armed() => {
                 let failures = self.record.view.0.saturating_sub(self.fruitful.0);
                 let time = (self.rules.timeout)(self.patience(), failures);

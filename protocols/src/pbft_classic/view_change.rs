@@ -97,19 +97,24 @@ impl PbftClassic {
         self.changes.values().filter(move |change| (self.rules.speaks_for)(change.view(), view))
     }
 
-    /// Whether enough have asked for the view for it to be opened.
-    pub(super) fn has_quorum(&self) -> bool {
-        (self.rules.enough)(&self.context.committee, self.present().count())
+    /// Whether a quorum has asked for the view, or for a later one, having left this one too: the
+    /// time of its primary has begun.
+    pub(super) fn is_asked_for(&self) -> bool {
+        let asked = self.changes.values().filter(|change| change.view() >= self.record.view);
+        asked.count() >= self.context.committee.quorum()
     }
 
     /// Line 15: the new primary opens the view.
     fn open_as_primary(&mut self, fx: &mut Effects<Self>) {
         let view = self.record.view;
         let leads = self.context.leader(view) == self.me.party();
-        if self.is_open() || !leads || self.record.proposed.is_some() || !self.has_quorum() {
+        if self.is_open() || !leads || self.record.proposed.is_some() {
             return;
         }
         let changes: Vec<_> = self.present().cloned().collect();
+        if !(self.rules.enough)(&self.context.committee, changes.len()) {
+            return;
+        }
         let Some((_, computed)) = self.outcome(&changes, fx) else { return };
         let sign = |(slot, digest)| self.me.sign(Prepare { view, slot, digest });
         let proposals: Vec<Verified<Prepare>> = computed.into_iter().map(sign).collect();
