@@ -5,6 +5,9 @@ use crate::pbft_classic::Rules;
 const P: Rules = Rules::published();
 
 /// What there is: id and what is wrong.
+///
+/// The quorums of prepares, commits and checkpoints are those of certificates: what they are good for
+/// is shown by patches of the crypto crate, M01 and M02.
 pub const PIECES: &[(&str, &str)] = &[
     ("M26", "a backup accepts every batch of the primary for a slot"),
     ("M28", "a view change counts for any view"),
@@ -17,6 +20,7 @@ pub const PIECES: &[(&str, &str)] = &[
     ("M37", "a request is executed as often as it is ordered"),
     ("M38", "nobody joins a view change"),
     ("M50", "a batch of anybody is accepted"),
+    ("exact-views", "only those who ask for the very view count when its time begins"),
     ("late-votes", "a party still prepares and commits in a view that it has left"),
     ("no-null", "gaps are left open"),
     ("no-watermarks", "any slot may be proposed"),
@@ -45,6 +49,7 @@ static ALL: &[Rules] = &[
     Rules { name: "M37", executes: |_| true, ..P },
     Rules { name: "M38", joins: |_, _| None, ..P },
     Rules { name: "M50", from_primary: |_, _| true, ..P },
+    Rules { name: "exact-views", asks: |change, view| change == view, ..P },
     Rules { name: "late-votes", takes_part: |_| true, ..P },
     Rules { name: "no-null", fills: |chosen| chosen, ..P },
     Rules { name: "no-watermarks", in_window: |_, _, _| true, ..P },

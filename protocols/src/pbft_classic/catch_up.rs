@@ -30,7 +30,8 @@ impl PbftClassic {
     }
 
     fn progress(&self, asks: bool) -> Progress {
-        Progress { view: self.record.opened, executed: self.ledger.slot(), asks }
+        let (stable, executed) = (self.stable(), self.ledger.slot());
+        Progress { view: self.record.opened, stable, executed, asks }
     }
 
     /// Line 10: sends on the requests that wait longest and are in no batch that was accepted.
@@ -76,7 +77,7 @@ impl PbftClassic {
         progress: Progress,
         fx: &mut Effects<Self>,
     ) {
-        let Progress { view, executed, asks } = progress;
+        let Progress { view, stable, executed, asks } = progress;
         self.claim(from, executed);
         if let Some(asking) = &mut self.asking {
             asking.insert(from);
@@ -87,31 +88,35 @@ impl PbftClassic {
         if view < self.record.opened {
             self.help_view(from, fx);
         }
-        if (executed >= self.ledger.slot() && !asks) || !self.may_help(from, false, fx) {
+        let behind = executed < self.ledger.slot() || stable.min(executed) < self.stable();
+        if !(behind || asks) || !self.may_help(from, false, fx) {
             return;
         }
         if asks {
             fx.send(from, Wire::Progress(self.progress(false)));
         }
-        if executed < self.ledger.slot() {
+        if behind {
             fx.note(21);
-            self.tell(from, executed, fx);
+            self.tell(from, progress, fx);
         }
     }
 
-    fn tell(&self, to: PartyId, executed: u64, fx: &mut Effects<Self>) {
+    /// The certificate of the checkpoint moves the watermarks of whoever has executed as much, but
+    /// does not know that others have: without it what comes after is outside of them.
+    fn tell(&self, to: PartyId, progress: Progress, fx: &mut Effects<Self>) {
         let stable = self.stable();
-        let mut above = executed;
-        if executed < stable
-            && let Some((checkpoint, snapshot)) =
-                self.record.stable.as_ref().zip(self.snapshots.get(&stable))
+        let mut above = progress.executed;
+        if progress.stable.min(progress.executed) < stable
+            && let Some(checkpoint) = &self.record.stable
         {
-            let checkpoint = checkpoint.claim().clone();
-            fx.send(to, Wire::State { checkpoint, snapshot: snapshot.bytes().clone() });
-            above = stable;
+            let lacks = progress.executed < stable;
+            let snapshot = self.snapshots.get(&stable).filter(|_| lacks);
+            above = above.max(if snapshot.is_some() { stable } else { 0 });
+            let snapshot = snapshot.map(|snapshot| snapshot.bytes().clone());
+            fx.send(to, Wire::State { checkpoint: checkpoint.claim().clone(), snapshot });
         }
-        for (slot, entry) in self.record.slots.range(above + 1..=self.ledger.slot().max(above + 1))
-        {
+        let executed = self.record.slots.range(..=self.ledger.slot());
+        for (slot, entry) in executed.filter(|(slot, _)| **slot > above) {
             let Some(committed) = &entry.committed else { continue };
             let block = self.bodies.get(&(*slot, committed.statement().digest));
             let block = block.and_then(|block| block.wire().cloned());

@@ -100,10 +100,7 @@ impl PbftClassic {
             self.accuse(*evidence, fx);
         }
         let tally = self.checkpoints.entry(slot).or_default();
-        let equal = tally.voters(vote.body()).len();
-        if (self.rules.stable)(&self.context.committee, equal)
-            && let Some(stable) = tally.certificate(&self.context.committee, vote.body())
-        {
+        if let Some(stable) = tally.certificate(&self.context.committee, vote.body()) {
             self.on_stable(&stable, fx);
         }
     }
@@ -157,7 +154,7 @@ impl PbftClassic {
     }
 
     /// Line 17: takes over the state at a stable checkpoint.
-    pub(super) fn on_state(
+    pub(super) fn take_over(
         &mut self,
         stable: &Stable,
         snapshot: &Snapshot,

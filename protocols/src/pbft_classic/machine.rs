@@ -326,7 +326,12 @@ impl Protocol for PbftClassic {
             Message::Committed(committed, block) => {
                 self.on_committed(committed, block.as_ref(), fx);
             }
-            Message::State(stable, snapshot) => self.on_state(stable, snapshot, fx),
+            Message::State(stable, snapshot) => {
+                if let Some(snapshot) = snapshot {
+                    self.take_over(stable, snapshot, fx);
+                }
+                self.on_stable(stable, fx);
+            }
             Message::Forward(requests) => {
                 requests.iter().for_each(|request| self.submit(request, fx));
             }

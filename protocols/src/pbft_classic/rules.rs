@@ -21,8 +21,6 @@ pub struct Rules {
     pub accepts: fn(before: Option<Digest>, digest: Digest) -> bool,
     /// Whether a party takes part in a view that it has left, or not.
     pub takes_part: fn(left: bool) -> bool,
-    /// Whether so many equal checkpoints make it stable.
-    pub stable: fn(committee: &Committee, checkpoints: usize) -> bool,
     /// Whether what a view change lists is what its certificates show.
     pub shows: fn(listed: &[Prepare], certified: &[Prepare]) -> bool,
     /// Whether a view change speaks for a view.
@@ -37,6 +35,9 @@ pub struct Rules {
     pub justified: fn(proposed: &[(u64, Digest)], computed: &[(u64, Digest)]) -> bool,
     /// To which view a party goes because others are beyond its own: their views, ascending.
     pub joins: fn(committee: &Committee, beyond: &[View]) -> Option<View>,
+    /// Whether a view change for this view says that its sender waits for the other view, or has
+    /// given it up as well.
+    pub asks: fn(change: View, view: View) -> bool,
     /// How long a primary is trusted after so many views without progress.
     pub timeout: fn(base: Span, failures: u64) -> Span,
     /// Whether a request that is new, or is not, is executed.
@@ -60,7 +61,6 @@ impl Rules {
             in_window,
             accepts,
             takes_part,
-            stable,
             shows,
             speaks_for,
             enough,
@@ -68,6 +68,7 @@ impl Rules {
             fills,
             justified,
             joins,
+            asks,
             timeout,
             executes,
         }
@@ -93,11 +94,6 @@ fn accepts(before: Option<Digest>, digest: Digest) -> bool {
 /// decided by it stands in no view change.
 fn takes_part(left: bool) -> bool {
     !left
-}
-
-/// Protocols.md 2.9, checkpoints: a quorum, so that f + 1 honest parties have the state.
-fn stable(committee: &Committee, checkpoints: usize) -> bool {
-    checkpoints >= committee.quorum()
 }
 
 /// Corrections A5, "VIEW-CHANGE validity": what is listed is what is signed, so it must be shown.
@@ -136,6 +132,12 @@ fn justified(proposed: &[(u64, Digest)], computed: &[(u64, Digest)]) -> bool {
 /// views, move it to the smallest of these: one honest party is there or beyond.
 fn joins(committee: &Committee, beyond: &[View]) -> Option<View> {
     (beyond.len() >= committee.one_honest()).then(|| beyond[0])
+}
+
+/// Corrections A5, timers, made precise: who asks for a later view has left this one too. If only
+/// those counted that ask for this very view, the clocks of those who are behind would stop.
+fn asks(change: View, view: View) -> bool {
+    change >= view
 }
 
 /// Corrections A5: doubled for each view without progress, up to a limit.

@@ -6,7 +6,7 @@ use super::{
     attack::{pre_prepare, sign},
     machine::PbftClassic,
     statements::{Checkpoint, Prepare, ViewChange, null},
-    wire::{Wire, WireViewChange},
+    wire::{Wire, WireNewView, WireViewChange},
 };
 use crate::{
     Attack, Target, View,
@@ -20,6 +20,12 @@ pub(super) static SCRIPTS: &[Script<PbftClassic>] = &[
         "the primary shows two batches for a slot to everybody and votes for both, always",
         &[0],
         two_to_everybody,
+    ),
+    Script::of_changes(
+        "PC5",
+        "the new primary opens its view by the view changes of the view before",
+        &[2],
+        old_changes,
     ),
     Script::of_changes(
         "PC6",
@@ -58,8 +64,14 @@ pub(super) static SCRIPTS: &[Script<PbftClassic>] = &[
         false_checkpoints,
     ),
     Script::of_reactions(
+        "PC20",
+        "a party asks for the next view as soon as anybody asks for one",
+        &[3],
+        hurry,
+    ),
+    Script::of_reactions(
         "PC24",
-        "a backup gives every batch of the primary another slot, as if it were the primary",
+        "a backup proposes for all slots before the primary can, as if it were the primary",
         &[3],
         usurp,
     ),
@@ -71,6 +83,37 @@ type Sent = Option<Vec<(Target, Wire)>>;
 fn two_to_everybody(env: &Env<'_, PbftClassic>, to: Target, wire: &Wire) -> Sent {
     let other = PbftClassic::conflicting(wire, 1, &env.material)?;
     Some(vec![(to, wire.clone()), (to, other)])
+}
+
+/// PC5: nothing was prepared before the view before, so nothing has to be proposed again; the first
+/// slot gets the last request that is known.
+fn old_changes(env: &Env<'_, PbftClassic>, to: Target, wire: &Wire) -> Sent {
+    let Wire::NewView(message) = wire else { return None };
+    let before = env.material.wires().find_map(|seen| match seen {
+        Wire::NewView(seen) if seen.new_view.by != env.party => Some(seen.changes.clone()),
+        _ => None,
+    })?;
+    let [changes, proposals] = super::wire::contents(&before, &[]);
+    let view = message.new_view.body.view;
+    let new_view = sign(super::NewView { view, changes, proposals }, env.party, &env.material)?;
+    let opening = WireNewView { new_view, changes: before, proposals: Vec::new() };
+    let request = env.material.requests.last()?.signed().clone();
+    let header = header(env, view, 1);
+    let batch = pre_prepare(header, &[request], &env.material)?;
+    Some(vec![(to, Wire::NewView(opening.into())), (to, batch)])
+}
+
+/// PC20: a view change for the view after the one that was asked for, or proposed in.
+fn hurry(env: &Env<'_, PbftClassic>, wire: &Wire) -> Vec<(Target, Wire)> {
+    let view = match wire {
+        Wire::ViewChange(message) if message.change.by != env.party => message.change.body.view,
+        Wire::PrePrepare { vote, .. } => vote.body.view,
+        _ => return Vec::new(),
+    };
+    let change = ViewChange { view: view.next(), stable: 0, prepared: Vec::new() };
+    let Some(change) = sign(change, env.party, &env.material) else { return Vec::new() };
+    let message = WireViewChange { change, checkpoint: None, prepared: Vec::new() };
+    vec![(Target::All, Wire::ViewChange(message.into()))]
 }
 
 /// PC6: what is listed is signed, what shows it is not.
@@ -157,17 +200,34 @@ fn false_checkpoints(env: &Env<'_, PbftClassic>, to: Target, wire: &Wire) -> Sen
     Some(sent)
 }
 
-/// PC24: the same requests under a header of its own.
+/// PC24: the last request that is known, in the next slots of the view, or in all of the view that
+/// is asked for.
 fn usurp(env: &Env<'_, PbftClassic>, wire: &Wire) -> Vec<(Target, Wire)> {
-    let Wire::PrePrepare { block, vote } = wire else { return Vec::new() };
-    if vote.by == env.party {
-        return Vec::new();
-    }
-    let header = Header {
-        proposer: env.party,
-        height: block.header.body.height + 1,
-        ..block.header.body.clone()
+    let (view, slot) = match wire {
+        Wire::PrePrepare { vote, .. } if vote.by != env.party => (vote.body.view, vote.body.slot),
+        Wire::ViewChange(message) if message.change.by != env.party => {
+            (message.change.body.view, message.change.body.stable)
+        }
+        _ => return Vec::new(),
     };
-    let usurped = pre_prepare(header, &block.requests, &env.material);
-    usurped.map(|wire| (Target::All, wire)).into_iter().collect()
+    let Some(request) = env.material.requests.last() else { return Vec::new() };
+    let usurped = (slot + 1..=slot + 32).filter_map(|height| {
+        let header = header(env, view, height);
+        pre_prepare(header, &[request.signed().clone()], &env.material)
+    });
+    usurped.map(|wire| (Target::All, wire)).collect()
+}
+
+/// A header of a batch of the party's own.
+fn header(env: &Env<'_, PbftClassic>, view: View, height: u64) -> Header {
+    Header {
+        instance: env.material.context.committee.instance(),
+        height,
+        parent: Digest::ZERO,
+        view,
+        proposer: env.party,
+        justify_view: View::GENESIS,
+        justification: Digest::ZERO,
+        payload: Digest::ZERO,
+    }
 }

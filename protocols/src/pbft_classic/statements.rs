@@ -157,10 +157,14 @@ impl Contradicts<Checkpoint> for Checkpoint {
 
 impl Contradicts<ViewChange> for Commit {
     /// Corrections A2: whoever committed in view v holds what it prepared there, and tells of it in
-    /// every later view change, until the slot is below a stable checkpoint.
+    /// every later view change, or what it prepared later, until the slot is below a stable
+    /// checkpoint.
     fn contradicts(&self, other: &ViewChange, _by: PartyId) -> Option<&'static str> {
         let concerned = other.view > self.view && other.stable < self.slot;
-        let told = |prepared: &Prepare| prepared.slot == self.slot && prepared.view >= self.view;
+        let told = |prepared: &Prepare| {
+            let same = prepared.view == self.view && prepared.digest == self.digest;
+            prepared.slot == self.slot && (same || prepared.view > self.view)
+        };
         (concerned && !other.prepared.iter().any(told)).then_some("amnesia")
     }
 }

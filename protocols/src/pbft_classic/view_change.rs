@@ -29,6 +29,7 @@ impl PbftClassic {
         fx.enter(view);
         fx.note(13);
         self.suspect.disarm(super::Timer::Suspect, fx);
+        self.repeat.pause();
         fx.broadcast(Wire::ViewChange(change.wire().into()));
         // Those who do not know what waits have no reason to leave.
         self.forward_requests(Target::All, fx);
@@ -100,7 +101,8 @@ impl PbftClassic {
     /// Whether a quorum has asked for the view, or for a later one, having left this one too: the
     /// time of its primary has begun.
     pub(super) fn is_asked_for(&self) -> bool {
-        let asked = self.changes.values().filter(|change| change.view() >= self.record.view);
+        let view = self.record.view;
+        let asked = self.changes.values().filter(|of| (self.rules.asks)(of.view(), view));
         asked.count() >= self.context.committee.quorum()
     }
 

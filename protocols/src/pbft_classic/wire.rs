@@ -83,6 +83,8 @@ pub struct WireNewView {
 pub struct Progress {
     /// The last view that was opened for it.
     pub view: View,
+    /// The slot of its last stable checkpoint.
+    pub stable: u64,
     /// The last slot that it executed.
     pub executed: u64,
     /// Whether it wants to be told the same, whatever it is.
@@ -120,12 +122,12 @@ pub enum Wire {
         /// The batch; none for the null request.
         block: Option<Arc<WireBlock>>,
     },
-    /// The state at a stable checkpoint, for whoever lacks the slots before it.
+    /// A stable checkpoint, and the state there for whoever lacks the slots before it.
     State {
         /// What makes the checkpoint stable.
         checkpoint: Claim<Checkpoint>,
-        /// The state in its canonical bytes.
-        snapshot: Arc<Vec<u8>>,
+        /// The state in its canonical bytes; none for whoever has it.
+        snapshot: Option<Arc<Vec<u8>>>,
     },
     /// Requests that their sender holds and cannot get executed alone.
     Forward(Vec<Signed<Command>>),
@@ -175,7 +177,7 @@ pub enum Message {
     /// See [`Wire::Committed`].
     Committed(Committed, Option<Block>),
     /// See [`Wire::State`].
-    State(Stable, Snapshot),
+    State(Stable, Option<Snapshot>),
     /// See [`Wire::Forward`].
     Forward(Vec<Request>),
     /// See [`Sync::Fetch`].
@@ -298,8 +300,9 @@ pub(super) fn check(context: &Context, wire: &Wire) -> Result<Message, Reject> {
         Wire::State { checkpoint, snapshot } => {
             let stable = Certificate::check(committee, checkpoint)?;
             let Checkpoint { slot, state } = *stable.statement();
-            let snapshot = Snapshot::check(snapshot, state)?;
-            if snapshot.slot() != slot {
+            let snapshot = snapshot.as_ref().map(|bytes| Snapshot::check(bytes, state));
+            let snapshot = snapshot.transpose()?;
+            if snapshot.as_ref().is_some_and(|snapshot| snapshot.slot() != slot) {
                 return Err(Reject::Malformed("the state is of another slot"));
             }
             Message::State(stable, snapshot)
