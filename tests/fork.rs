@@ -14,6 +14,7 @@ use byzlab::{
         dolev_strong::DolevStrong,
         hotstuff::HotStuff,
         pbft::Pbft,
+        pbft_classic::PbftClassic,
     },
     scenarios::Scenario,
     sim::{
@@ -239,6 +240,11 @@ fn dolev_strong_forks() {
 #[test]
 fn pbft_forks() {
     forks_go_on_like_the_original::<Pbft>();
+}
+
+#[test]
+fn pbft_classic_forks() {
+    forks_go_on_like_the_original::<PbftClassic>();
 }
 
 #[test]

@@ -141,7 +141,6 @@ fn the_cases_break_what_is_broken() {
         ("pbft", "M27"),
         ("pbft", "M59"),
         ("hotstuff", "M41"),
-        ("pbft-classic", "M38"),
         ("pbft-classic", "no-null"),
     ];
     for (protocol, id) in broken {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use byzlab_crypto::{Digest, Verified};
+use byzlab_crypto::{Digest, Evidence, Verified};
 
 use super::{
     machine::PbftClassic,
@@ -56,6 +56,7 @@ impl PbftClassic {
         if self.changes.get(&by).is_some_and(|before| before.view() >= view) {
             return;
         }
+        self.hold_against(change, fx);
         self.changes.insert(by, change.clone());
         if let Some(stable) = &change.checkpoint
             && stable.statement().slot <= self.ledger.slot()
@@ -64,6 +65,15 @@ impl PbftClassic {
         }
         self.join(fx);
         self.open_as_primary(fx);
+    }
+
+    /// Line 20: what its sender committed stands in it, or there is proof.
+    fn hold_against(&mut self, change: &Change, fx: &mut Effects<Self>) {
+        let commits = self.votes.values().filter_map(|votes| votes.commits.vote(change.by()));
+        let proof = commits.filter_map(|commit| Evidence::pair(&commit, &change.change)).next();
+        if let Some(evidence) = proof {
+            self.accuse(evidence, fx);
+        }
     }
 
     /// Whether the certificates are those that are listed, between the watermarks of the sender.
