@@ -1,0 +1,1 @@
+//! Carries bytes between the parties of a committee over libp2p.
