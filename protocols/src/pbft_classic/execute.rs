@@ -126,17 +126,19 @@ impl PbftClassic {
         true
     }
 
-    /// Line 9: forgets what is both stable and executed: the snapshot is durable before, and the
-    /// certificate of the checkpoint with the record that no longer has the slots.
+    /// Line 9: forgets what is both stable and executed, and what is too far behind. Whatever of it
+    /// was executed is in a snapshot that is durable before.
     pub(super) fn prune(&mut self, fx: &mut Effects<Self>) {
-        let (stable, low) = (self.stable(), self.low());
-        self.snapshots = self.snapshots.split_off(&stable.min(self.ledger.slot()));
-        if self.saved < stable
-            && let Some(snapshot) = self.snapshots.get(&stable)
-        {
-            self.saved = stable;
-            fx.push(Effect::Save(snapshot.clone()));
+        let (stable, executed) = (self.stable(), self.ledger.slot());
+        let oldest = stable.saturating_sub(self.window());
+        self.snapshots = self.snapshots.split_off(&stable.min(executed));
+        if executed >= stable {
+            let snapshot = self.snapshots.get(&stable).filter(|_| self.saved < stable);
+            snapshot.cloned().into_iter().for_each(|snapshot| self.save(snapshot, fx));
+        } else if self.saved < executed && self.saved < oldest {
+            self.save(Snapshot::of(&self.ledger), fx);
         }
+        let low = self.saved.max(oldest);
         if self.record.slots.first_key_value().is_none_or(|(first, _)| *first > low) {
             return;
         }
@@ -151,6 +153,11 @@ impl PbftClassic {
         for digest in self.fetcher.decided(View(low)) {
             fx.cancel_timer(Timer::Fetch(digest));
         }
+    }
+
+    fn save(&mut self, snapshot: Snapshot, fx: &mut Effects<Self>) {
+        self.saved = snapshot.slot();
+        fx.push(Effect::Save(snapshot));
     }
 
     /// Line 17: takes over the state at a stable checkpoint.

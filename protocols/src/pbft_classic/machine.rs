@@ -17,6 +17,7 @@ use super::{
 use crate::{
     About, Context, Effect, Effects, Field, Packet, Protocol, Request, RequestId, Situation, Span,
     Stored, Tag, Time, Values, View,
+    durable::durable,
     effects::Shown,
     smr::{Block, Fetcher, Ledger, MAX_PAYLOAD, Pool, Snapshot},
 };
@@ -66,6 +67,10 @@ pub struct Record {
     /// The slots above the one that is both stable and executed.
     pub slots: BTreeMap<u64, Entry>,
 }
+
+durable!(Entry { accepted, prepared, committed });
+
+durable!(Record { view, opened, opening, change, proposed, assigned, stable, slots });
 
 /// The votes for one slot in the view that is open.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -396,6 +401,16 @@ impl PbftClassic {
             self.bodies.insert((block.height(), block.hash()), block.clone());
         }
         if let Some(snapshot) = &stored.snapshot {
+            // It was saved for this checkpoint or for an earlier one.
+            let stable = self.record.stable.as_ref().map(|stable| stable.statement());
+            let fits = stable.is_some_and(|stable| {
+                let same = (snapshot.slot(), snapshot.digest()) == (stable.slot, stable.state);
+                same || snapshot.slot() < stable.slot
+            });
+            if !fits {
+                self.active = false;
+                return;
+            }
             self.ledger = snapshot.ledger().clone();
             self.saved = snapshot.slot();
             self.snapshots.insert(snapshot.slot(), snapshot.clone());

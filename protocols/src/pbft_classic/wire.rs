@@ -10,7 +10,8 @@ use super::statements::{
     Checkpoint, Commit, Committed, NewView, Prepare, Prepared, Stable, ViewChange, digest_of, null,
 };
 use crate::{
-    Context, Kind, Role, Tag, View,
+    Context, Durable, Kind, Role, Tag, View,
+    durable::{put, take},
     smr::{
         Block, Command, Request, Snapshot, Sync, WireBlock, check_request, check_sync, sync_tag,
     },
@@ -221,6 +222,26 @@ impl Opening {
             changes: self.changes.iter().map(Change::wire).collect(),
             proposals: proposals.collect(),
         }
+    }
+}
+
+impl Durable for Change {
+    fn save(&self, to: &mut Vec<u8>) {
+        put(&self.wire(), to);
+    }
+
+    fn load(context: &Context, from: &mut &[u8]) -> Result<Self, Reject> {
+        check_change(context, &take(from)?)
+    }
+}
+
+impl Durable for Opening {
+    fn save(&self, to: &mut Vec<u8>) {
+        put(&self.wire(), to);
+    }
+
+    fn load(context: &Context, from: &mut &[u8]) -> Result<Self, Reject> {
+        check_new_view(context, &take(from)?)
     }
 }
 

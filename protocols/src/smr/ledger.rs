@@ -12,7 +12,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{Digest, PartyId, Reject};
 
 use super::{Block, KeyValue, RequestId};
-use crate::Reply;
+use crate::{
+    Context, Durable, Reply,
+    durable::{put, take},
+};
 
 /// The digest of a log up to a slot, from that of the log before it and what the slot decided.
 /// The log without slots has [`Digest::ZERO`].
@@ -168,6 +171,20 @@ impl Snapshot {
     /// What it is of.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+}
+
+/// Its digest, and the bytes that it covers. That it is one's own is known by the certificate of its
+/// checkpoint.
+impl Durable for Snapshot {
+    fn save(&self, to: &mut Vec<u8>) {
+        put(&self.digest, to);
+        put(&self.bytes, to);
+    }
+
+    fn load(_context: &Context, from: &mut &[u8]) -> Result<Self, Reject> {
+        let digest = take(from)?;
+        Snapshot::check(&take(from)?, digest)
     }
 }
 
