@@ -56,8 +56,8 @@ const TRANSCRIPTS: &[Transcript] = &[
     ),
     (
         "pbft-classic-normal",
-        "three slots at once: pre-prepare, prepare, commit; a checkpoint after the second",
-        "protocol.pbft-classic = { checkpoint = 2 }\n[workload]\ncommands = 3",
+        "one slot: pre-prepare, prepare, commit; and a checkpoint after it",
+        "protocol.pbft-classic = { checkpoint = 1 }",
     ),
     (
         "pbft-classic-silent-primary",
@@ -73,8 +73,8 @@ const TRANSCRIPTS: &[Transcript] = &[
     ),
     (
         "pbft-classic-behind",
-        "party 3 hears nothing while the others execute three slots; it takes over their state",
-        "protocol.pbft-classic = { checkpoint = 2 }\n[workload]\ncommands = 3\n\
+        "party 3 hears nothing while the others execute; it takes over their state",
+        "protocol.pbft-classic = { checkpoint = 1 }\n\
          [network]\ngst = \"300ms\"\nbefore_gst = \"lossy\"\ndelay_before_gst.constant = \"10ms\"\n\
          [[event]]\nuntil = \"300ms\"\npartition = [[0, 1, 2], [3]]",
     ),

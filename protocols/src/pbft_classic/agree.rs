@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Effect, Effects, RequestId, View,
-    smr::{Block, check_request},
+    smr::{Block, MAX_BODIES_BYTES, check_request},
 };
 
 impl PbftClassic {
@@ -117,12 +117,7 @@ impl PbftClassic {
             return fx.refuse("outside the watermarks");
         }
         if view > self.record.opened || !(self.rules.in_window)(slot, low, high) {
-            let waits = self.early.entry((by, kind, slot)).or_insert((view, message.clone()));
-            // One for each kind and slot, of the latest view.
-            if waits.0 < view {
-                *waits = (view, message.clone());
-            }
-            return;
+            return self.keep_early((by, kind, slot), view, message, fx);
         }
         // Who is behind learns what was decided below the low watermark, but takes no part in it.
         if kind < 2 && !(self.rules.in_window)(slot, self.stable(), high) {
@@ -134,6 +129,34 @@ impl PbftClassic {
             Message::Commit(vote) => self.on_commit(vote, fx),
             _ => {}
         }
+    }
+
+    /// One message for each author, kind and slot, of the latest view; batches only of who leads it,
+    /// and not too many bytes of them.
+    fn keep_early(
+        &mut self,
+        place: (PartyId, u8, u64),
+        view: View,
+        message: &Message,
+        fx: &mut Effects<Self>,
+    ) {
+        if self.early.get(&place).is_some_and(|(of, _)| *of >= view) {
+            return;
+        }
+        let bytes = |message: &Message| match message {
+            Message::PrePrepare(_, block) => block.wire().map_or(0, |wire| wire.bytes()),
+            _ => 0,
+        };
+        if let (by, 0, _) = place {
+            let own = self.early.range((by, 0, 0)..=(by, 0, u64::MAX));
+            let held: usize = own.map(|(_, (_, message))| bytes(message)).sum();
+            if !(self.rules.from_primary)(by, self.context.leader(view))
+                || held + bytes(message) > MAX_BODIES_BYTES
+            {
+                return fx.refuse("an early batch of another party than the primary, or too many");
+            }
+        }
+        self.early.insert(place, (view, message.clone()));
     }
 
     /// The view or the window has moved: what waited for it may be handled now.
