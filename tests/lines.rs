@@ -48,7 +48,7 @@ const PBFT_CLASSIC: &[&str] = &[
     // Two intervals of checkpoints.
     "[workload]\ncommands = 40",
     // Two batches for a slot: the primary is accused.
-    "[[byzantine]]\nparty = 0\nbehaviour = \"equivocate\"",
+    "[attack]\nname = \"PC3\"",
     // Gaps: suspected, replaced, filled with null requests.
     "[attack]\nname = \"PB15\"",
     // Only two parties know what waits: they forward it, leave the view, and a third one joins.
