@@ -141,7 +141,8 @@ fn the_cases_break_what_is_broken() {
         ("pbft", "M27"),
         ("pbft", "M59"),
         ("hotstuff", "M41"),
-        ("pbft-classic", "no-null"),
+        ("pbft-classic", "M37"),
+        ("pbft-classic", "late-votes"),
     ];
     for (protocol, id) in broken {
         assert!(breaks(protocol, id), "{protocol}: no case shows that {id} is broken");
