@@ -117,7 +117,7 @@ mod wire;
 use byzlab_crypto::PartyId;
 
 pub use machine::{Entry, PbftClassic, Record, Timer};
-pub use rules::{PUBLISHED, Rules};
+pub use rules::{PUBLISHED, Place, Rules};
 pub use statements::{
     Checkpoint, Commit, Committed, NewView, Prepare, Prepared, Stable, ViewChange, null,
 };
