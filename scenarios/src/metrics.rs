@@ -10,7 +10,7 @@ use byzlab_crypto::{PartyId, PartySet};
 use byzlab_protocols::{About, RequestId, Role, Tag, Time, View};
 use byzlab_trace::{Detail, Event, What};
 
-use crate::setup::Plan;
+use crate::{Histogram, setup::Plan};
 
 /// Costs of one kind of message, or of all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,6 +61,8 @@ pub struct Metrics {
     pub by_party: Vec<PartyCosts>,
     /// Nanoseconds from proposal to decision, over honest parties and slots.
     pub latency_ns: Latency,
+    /// How they are distributed.
+    pub latencies: Histogram,
     /// Message delays from proposal to decision, or rounds.
     pub latency_hops: Latency,
     /// Nanoseconds from a client's request to f + 1 equal answers.
@@ -246,6 +248,7 @@ impl Meter {
         metrics.messages_per_decision = if most == 0 { (0, 0) } else { (fewest, most) };
         metrics.views = gone.0;
         metrics.decisions = self.slots.iter().copied().max().unwrap_or_default();
+        metrics.latencies = self.latencies.iter().copied().collect();
         metrics.latency_ns = Latency::of(self.latencies);
         metrics.latency_hops = Latency::of(self.hops);
         metrics.answered = self.answered.len() as u64;

@@ -9,6 +9,7 @@ use std::{
 use byzlab_crypto::Scheme;
 use byzlab_scenarios::{
     Document, EvidenceFile, Options, Outcome, Registry, Run, Scenario,
+    compare::quoted,
     report::{Report, json, junit, summary, text},
 };
 use clap::{Args, ValueEnum};
@@ -272,15 +273,6 @@ fn repeat(args: &RunArgs, path: &Path, seed: u64) -> String {
     line
 }
 
-/// An argument as a shell takes it.
-pub(crate) fn quoted(text: &str) -> String {
-    let plain = |char: char| char.is_ascii_alphanumeric() || "-_./=,:+".contains(char);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 /// Where a file is written before it takes its name.
 fn temporary(file: &Path) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_os_string();
@@ -289,7 +281,7 @@ fn temporary(file: &Path) -> PathBuf {
 }
 
 /// Whether a file can be written: found out before anything is run.
-fn probe(file: &Path) -> Result<(), Failure> {
+pub(crate) fn probe(file: &Path) -> Result<(), Failure> {
     let refused = |why: String| Failure::Usage(format!("{}: {why}", file.display()));
     if file.is_dir() {
         return Err(refused("this is a folder".to_owned()));
