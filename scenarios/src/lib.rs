@@ -15,6 +15,7 @@ mod setup;
 mod theorem;
 
 pub mod compare;
+pub mod export;
 pub mod report;
 
 pub use check::{FiredCount, Violation};
