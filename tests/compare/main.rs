@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod cross;
+mod page;
 mod shards;
 
 use std::{

@@ -1,9 +1,9 @@
-//! How many values lie where: buckets three hundredths wide, so that runs can be added up.
+//! How many values lie where: buckets a hundredth wide at most, so that runs can be added up.
 
 use serde::{Deserialize, Serialize};
 
-/// Each power of two has 2^5 buckets.
-const BITS: u32 = 5;
+/// Each power of two has 2^7 buckets.
+const BITS: u32 = 7;
 const EACH: u64 = 1 << BITS;
 
 /// Counts of values by size. Two of them are added up without loss.
@@ -29,7 +29,7 @@ impl Histogram {
         self.buckets.iter().map(|(_, count)| count).sum()
     }
 
-    /// The value below which so many percent lie, to three hundredths; nothing if it is empty.
+    /// The value below which so many percent lie, to a hundredth; nothing if it is empty.
     pub fn percentile(&self, percent: u64) -> Option<u64> {
         let rank = (self.count() * percent).div_ceil(100).max(1);
         let mut seen = 0;
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_holds_what_is_at_most_three_hundredths_larger() {
+    fn a_bucket_holds_what_is_at_most_a_hundredth_larger() {
         let mut last = 0;
         for power in 0..64 {
             for value in [1_u64 << power, (1 << power) + (1 << power) / 3, u64::MAX >> (63 - power)]

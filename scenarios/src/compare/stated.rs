@@ -33,6 +33,19 @@ const POSTS: [Post; 5] = [
     Post { protocol: "hotstuff-chained", responsive: true, view_change: Some((1, "O(n)")) },
 ];
 
+/// Messages of a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Messages {
+    /// The number of parties.
+    pub n: u64,
+    /// What the formula says.
+    pub stated: u64,
+    /// The fewest of a view that decided.
+    pub fewest: u64,
+    /// The most.
+    pub most: u64,
+}
+
 /// A protocol: what is stated, and what is measured.
 #[derive(Clone, Debug)]
 pub struct Stated {
@@ -40,8 +53,8 @@ pub struct Stated {
     pub about: &'static About,
     /// Message delays of a decision, at the least n: stated and measured.
     pub hops: (u64, u64),
-    /// Messages of a decision by n: stated, and the fewest and the most measured.
-    pub messages: Vec<(u64, u64, (u64, u64))>,
+    /// Messages of a decision, at each size.
+    pub messages: Vec<Messages>,
     /// The exponent of n in messages: stated, and fitted to what is measured.
     pub growth: (u64, Option<f64>),
     /// How much longer a decision takes when messages take ten times as long, in tenths.
@@ -75,20 +88,11 @@ impl Stated {
         for n in SIZES {
             let f = (n - 1) / 3;
             let good = run(entry, registry, n, f, 100, "");
-            let lost = run(
-                entry,
-                registry,
-                n,
-                f,
-                100,
-                "[[byzantine]]\nparty = \"leader\"\nbehaviour = \"silent\"\nwhen.views = \"1..2\"\n",
-            );
+            let lost = lost(entry, registry, n, f);
             let published = (about.good_case)(n, f);
-            stated.messages.push((
-                n as u64,
-                published.messages,
-                good.metrics.messages_per_decision,
-            ));
+            let (fewest, most) = good.metrics.messages_per_decision;
+            let messages = Messages { n: n as u64, stated: published.messages, fewest, most };
+            stated.messages.push(messages);
             if stated.hops == (0, 0) {
                 stated.hops = (published.hops, good.metrics.latency_hops.max);
             }
@@ -100,7 +104,7 @@ impl Stated {
                 stated.lost_bytes.push((n as u64, more(after.1, before.1)));
             }
         }
-        let measured = stated.messages.iter().map(|(n, _, (_, most))| (*n, *most as f64));
+        let measured = stated.messages.iter().map(|size| (size.n, size.most as f64));
         stated.growth.1 = fit::exponent(&measured.collect::<Vec<_>>());
         let latency = |millis| run(entry, registry, 4, 1, millis, "").metrics.latency_ns.p50;
         stated.slowdown = (10 * latency(10)).checked_div(latency(1)).unwrap_or_default();
@@ -114,10 +118,8 @@ impl Stated {
 
     /// Whether all that is stated is measured.
     pub fn agrees(&self) -> bool {
-        let messages = self
-            .messages
-            .iter()
-            .all(|(_, stated, (fewest, most))| (fewest, most) == (stated, stated));
+        let exact = |size: &Messages| (size.fewest, size.most) == (size.stated, size.stated);
+        let messages = self.messages.iter().all(exact);
         messages
             && self.hops.0 == self.hops.1
             && self.responsive.is_none_or(|responsive| responsive == self.is_responsive())
@@ -126,14 +128,13 @@ impl Stated {
     /// The cells of its row: protocol, hops, messages, growth, responsive, lost view.
     pub fn row(&self) -> [String; 6] {
         let yes = |flag| if flag { "yes" } else { "no" };
-        let numbers = |of: &dyn Fn(&(u64, u64, (u64, u64))) -> String| {
-            self.messages.iter().map(of).collect::<Vec<_>>().join(", ")
-        };
-        let stated = numbers(&|(_, stated, _)| stated.to_string());
-        let measured = numbers(&|(_, _, (fewest, most))| match fewest == most {
-            true => most.to_string(),
-            false => format!("{fewest} to {most}"),
+        let stated: Vec<_> = self.messages.iter().map(|size| size.stated.to_string()).collect();
+        let measured = self.messages.iter().map(|size| match size.fewest == size.most {
+            true => size.most.to_string(),
+            false => format!("{} to {}", size.fewest, size.most),
         });
+        let messages =
+            format!("{} / {}", stated.join(", "), measured.collect::<Vec<_>>().join(", "));
         let lost = |series: &[(u64, f64)], digits: usize| {
             let numbers: Vec<_> =
                 series.iter().map(|(_, value)| format!("{value:.digits$}")).collect();
@@ -144,7 +145,7 @@ impl Stated {
         [
             self.about.name.to_owned(),
             format!("{} / {}", self.hops.0, self.hops.1),
-            format!("{stated} / {measured}"),
+            messages,
             format!("n^{} / {}", self.growth.0, power(self.growth.1)),
             format!(
                 "{} / {}: x{}.{}",
@@ -172,7 +173,7 @@ pub const HEADS: [&str; 6] = [
     "message delays",
     "messages a decision, n = 4, 7, 16, 31",
     "growth",
-    "responsive: a decision when messages take ten times as long",
+    "responsive; when messages take ten times as long",
     "one lost view adds, n = 4, 7, 16, 31",
 ];
 
@@ -191,6 +192,20 @@ fn run(entry: &dyn Entry, registry: &Registry, n: usize, f: usize, millis: u64, 
     let scenario = document.and_then(|document| document.resolve(None, registry));
     let scenario = scenario.unwrap_or_else(|problems| panic!("{problems}"));
     entry.run(&scenario, &Options::default())
+}
+
+/// A run in which one view is lost: the third, when there are certificates; the first where the
+/// leader of the third does not lead by then.
+fn lost(entry: &dyn Entry, registry: &Registry, n: usize, f: usize) -> Run {
+    let silent = |view: u64| {
+        let more = format!(
+            "[[byzantine]]\nparty = \"leader({view})\"\nbehaviour = \"silent\"\n\
+             when.views = \"{view}..={view}\"\n"
+        );
+        run(entry, registry, n, f, 100, &more)
+    };
+    let third = silent(3);
+    if third.metrics.lost_views > 0 { third } else { silent(1) }
 }
 
 /// Messages and bytes of a run that change views.

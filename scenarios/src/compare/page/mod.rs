@@ -217,10 +217,10 @@ impl<'a> Page<'a> {
         out.push_str(
             "<h2 id=\"stated\">Stated and measured</h2>\n<p>Before the stroke what the post states, \
              after it what is measured: in small runs of their own, good case, every delay the same \
-             (the bound of 100 ms; for responsiveness 1 ms and 10 ms); for a lost view, the first \
-             leader is silent in view 1. Messages to oneself are not counted, nor those that only \
+             (the bound of 100 ms; for responsiveness 1 ms and 10 ms); for a lost view, a leader \
+             is silent in view 3, or in view 1 where leaders do not change by themselves. Messages to oneself are not counted, nor those that only \
              bring a party up to date.</p>\n<div class=\"wide\" tabindex=\"0\" role=\"group\" \
-             aria-label=\"Stated and measured\"><table><thead><tr>",
+             aria-label=\"Stated and measured\"><table class=\"wrap\"><thead><tr>",
         );
         for head in HEADS {
             let _ = write!(out, "<th scope=\"col\" class=\"l\">{}</th>", Text(head));
@@ -277,7 +277,8 @@ impl<'a> Page<'a> {
             "<h2 id=\"latency\">Latency</h2>\n<p>From proposal to decision at honest parties, over \
              all slots and seeds, in virtual time on a logarithmic axis: a line from the 5th to the \
              95th percentile, a box from the 25th to the 75th, the mark of the protocol at the \
-             median, which is also given in figures. What was never decided has no latency.</p>\n",
+             median, which is also given in figures (where there is little spread the mark covers \
+             it). What was never decided has no latency.</p>\n",
         );
         for (at, corner) in self.corners.iter().enumerate() {
             let plot = plots::latencies(corner, &self.protocols, &format!("latency-{at}"));

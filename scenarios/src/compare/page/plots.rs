@@ -165,12 +165,17 @@ fn numbers(curves: &[Curve<'_>], sizes: &[u64], title: &str) -> String {
     out
 }
 
-/// The percentiles of a row.
+/// The percentiles of a row, and the median to be shown.
 struct Spread {
     protocol: String,
     series: usize,
     at: [u64; 5],
+    median: u64,
 }
+
+/// So much of the median of all is still on the axis: schedules in which some messages take no
+/// time at all have latencies of nanoseconds.
+const LEAST: u64 = 20;
 
 /// Latency by attack and protocol, of one corner: a row each.
 pub(super) fn latencies(corner: &Corner<'_>, protocols: &[&str], id: &str) -> String {
@@ -183,47 +188,53 @@ pub(super) fn latencies(corner: &Corner<'_>, protocols: &[&str], id: &str) -> St
                 let at = [5, 25, 50, 75, 95].map(|percent| latencies.percentile(percent));
                 let [Some(a), Some(b), Some(c), Some(d), Some(e)] = at else { return None };
                 let series = protocols.iter().position(|own| *own == cell.protocol)?;
-                Some(Spread { protocol: cell.protocol.clone(), series, at: [a, b, c, d, e] })
+                let (protocol, median) = (cell.protocol.clone(), measured.as_ref()?.latency_ns?);
+                Some(Spread { protocol, series, at: [a, b, c, d, e], median })
             })
             .collect();
         if !rows.is_empty() {
             groups.push((attack, rows));
         }
     }
-    let values = || groups.iter().flat_map(|(_, rows)| rows).flat_map(|row| row.at);
-    let (left, right, step, gap) = (132.0, WIDTH - 60.0, 15.0, 20.0);
-    let Some(axis) = Axis::of(values().map(|value| value.max(1) as f64), left, right) else {
+    let rows = || groups.iter().flat_map(|(_, rows)| rows);
+    let mut medians: Vec<_> = rows().map(|row| row.median).collect();
+    medians.sort_unstable();
+    let least = medians.get(medians.len() / 2).map_or(1, |median| (median / LEAST).max(1));
+    let (left, right, step, gap) = (222.0, WIDTH - 60.0, 15.0, 8.0);
+    let values = rows().flat_map(|row| row.at).filter(|value| *value >= least);
+    let Some(axis) = Axis::of(values.map(|value| value as f64), left, right) else {
         return String::new();
     };
-    let rows: usize = groups.iter().map(|(_, rows)| rows.len()).sum();
-    let height = 30.0 + rows as f64 * step + groups.len() as f64 * gap + 24.0;
+    let height = 30.0 + rows().count() as f64 * step + groups.len() as f64 * gap + 24.0;
     let mut svg = Svg::new(WIDTH, height);
-    let mut y = 30.0;
-    let mut lines = Vec::new();
-    for (at, (attack, rows)) in groups.iter().enumerate() {
+    let mut y = 26.0;
+    let mut tops = Vec::new();
+    for (at, (_, rows)) in groups.iter().enumerate() {
         let size = gap + rows.len() as f64 * step;
         if at % 2 == 0 {
-            svg.rect("band", (0.0, y - 4.0), (WIDTH, size));
+            svg.rect("band", (0.0, y), (WIDTH, size));
         }
-        lines.push((attack, y, rows));
+        tops.push(y + gap / 2.0);
         y += size;
     }
     for tick in axis.ticks(52.0) {
-        svg.line("grid", (axis.at(tick), 22.0), (axis.at(tick), y));
-        for place in [14.0, y + 14.0] {
+        svg.line("grid", (axis.at(tick), 20.0), (axis.at(tick), y));
+        for place in [14.0, y + 16.0] {
             svg.text("mid soft", (axis.at(tick), place), &duration(tick as u64));
         }
     }
-    for (attack, top, rows) in lines {
-        svg.text("head", (6.0, top + 11.0), attack);
+    for ((attack, rows), top) in groups.iter().zip(tops) {
+        svg.text("head", (6.0, top + 12.0), attack);
         for (number, row) in rows.iter().enumerate() {
-            spread(&mut svg, &axis, row, top + gap + number as f64 * step);
+            spread(&mut svg, &axis, row, least, top + (number as f64 + 0.5) * step);
         }
     }
     let told = format!(
         "A row for each attack and protocol: a line from the 5th to the 95th percentile of the \
          latency, a box from the 25th to the 75th, a thick tick at the median, which stands at the \
-         right. {rows} rows; the table of the cells has the numbers."
+         right. What is left of the axis is shown at its end. {} rows; the table of the cells has the \
+         numbers.",
+        rows().count()
     );
     let title = format!("Latency from proposal to decision, {}", corner.title());
     let drawing = svg.finish(id, &title, &told);
@@ -233,13 +244,13 @@ pub(super) fn latencies(corner: &Corner<'_>, protocols: &[&str], id: &str) -> St
     )
 }
 
-fn spread(svg: &mut Svg, axis: &Axis, row: &Spread, y: f64) {
-    let [low, lower, median, upper, high] = row.at.map(|value| axis.at(value.max(1) as f64));
-    let color = class(row.series);
-    svg.text("end soft", (124.0, y + 4.0), &row.protocol);
+fn spread(svg: &mut Svg, axis: &Axis, row: &Spread, least: u64, y: f64) {
+    let place = |value: u64| axis.at(value.max(least) as f64);
+    let [low, lower, _, upper, high] = row.at.map(place);
+    let (median, color) = (place(row.median), class(row.series));
+    svg.text("end soft", (214.0, y + 4.0), &row.protocol);
     svg.line(&format!("thin {color}"), (low, y), (high.max(low + 1.0), y));
     svg.rect(&format!("box {color}"), (lower, y - 4.0), ((upper - lower).max(1.0), 8.0));
-    svg.line(&format!("median {color}"), (median, y - 5.0), (median, y + 5.0));
     svg.mark(row.series, (median, y));
-    svg.text("", (high + 8.0, y + 4.0), &duration(row.at[2]));
+    svg.text("", (high.max(median) + 10.0, y + 4.0), &duration(row.median));
 }
