@@ -29,13 +29,14 @@ impl Histogram {
         self.buckets.iter().map(|(_, count)| count).sum()
     }
 
-    /// The value below which so many percent lie, to a hundredth; nothing if it is empty.
+    /// The value that so many percent do not exceed, rounded up by a hundredth at most; nothing if
+    /// it is empty.
     pub fn percentile(&self, percent: u64) -> Option<u64> {
         let rank = (self.count() * percent).div_ceil(100).max(1);
         let mut seen = 0;
         self.buckets.iter().find_map(|(bucket, count)| {
             seen += count;
-            (seen >= rank).then(|| lower(*bucket))
+            (seen >= rank).then(|| upper(*bucket))
         })
     }
 }
@@ -60,13 +61,14 @@ fn bucket(value: u64) -> u64 {
     }
 }
 
-/// The least value of a bucket.
-fn lower(bucket: u64) -> u64 {
+/// The largest value of a bucket.
+fn upper(bucket: u64) -> u64 {
     if bucket < 2 * EACH {
         return bucket;
     }
     let shift = (bucket / EACH - 1).min(63 - u64::from(BITS));
-    (bucket - shift * EACH) << shift
+    let least = (bucket - shift * EACH) << shift;
+    least + ((1 << shift) - 1)
 }
 
 #[cfg(test)]
@@ -74,18 +76,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_holds_what_is_at_most_a_hundredth_larger() {
+    fn a_bucket_holds_what_is_at_most_a_hundredth_smaller() {
         let mut last = 0;
         for power in 0..64 {
             for value in [1_u64 << power, (1 << power) + (1 << power) / 3, u64::MAX >> (63 - power)]
             {
-                let low = lower(bucket(value));
-                assert!(low <= value && value - low <= value / EACH, "{value}: {low}");
+                let high = upper(bucket(value));
+                assert!(high >= value && high - value <= value / EACH, "{value}: {high}");
                 assert!(bucket(value) >= last, "{value}");
                 last = bucket(value);
             }
         }
-        assert!((0..5000).all(|value| bucket(lower(bucket(value))) == bucket(value)));
+        assert!((0..5000).all(|value| bucket(upper(bucket(value))) == bucket(value)));
     }
 
     #[test]
@@ -96,7 +98,7 @@ mod tests {
         assert_eq!(sum, all.iter().copied().collect());
         assert_eq!(sum.count(), 1000);
         let median = sum.percentile(50).expect("a median");
-        assert!(median <= all[499] && all[499] - median <= all[499] / EACH);
+        assert!(median >= all[499] && median - all[499] <= all[499] / EACH);
         assert_eq!((sum.percentile(0), Histogram::default().percentile(50)), (Some(0), None));
     }
 }

@@ -201,13 +201,16 @@ impl<'a> Page<'a> {
         });
         let words: Vec<_> = words.collect();
         let worst = words.iter().max().copied().unwrap_or(Word::NotRun);
+        // A sign of less than a doubt takes no colour from the others.
+        let holds = worst < Word::Undecided && words.contains(&Word::Holds);
+        let shown = if holds { Word::Holds } else { worst };
         let signs: String = words.iter().copied().map(symbol).collect();
         let mut names: Vec<_> = words.iter().map(|word| word.name()).collect();
         names.dedup();
         format!(
             "<td class=\"l\"><span class=\"sym {}\" aria-hidden=\"true\">{signs}</span>\
              <span class=\"hidden\">{}</span></td>",
-            class(worst),
+            class(shown),
             names.join(", then ")
         )
     }
@@ -339,9 +342,10 @@ impl<'a> Page<'a> {
 
     fn cell(&self, out: &mut String, cell: &Cell, measured: Option<&Measured>) {
         let word = Table::word(measured, cell);
+        let wide = if measured.is_some() { "" } else { " colspan=\"11\"" };
         let _ = write!(
             out,
-            "<tr><td class=\"l\">{}</td><td class=\"l\">{}</td><td class=\"l {}\">{} {}",
+            "<tr><td class=\"l\">{}</td><td class=\"l\">{}</td><td{wide} class=\"l {}\">{} {}",
             Text(&cell.attack),
             Text(&cell.protocol),
             class(word),
@@ -350,7 +354,7 @@ impl<'a> Page<'a> {
         );
         let Some(measured) = measured else {
             let why = cell.document.as_ref().err().cloned().unwrap_or_default();
-            let _ = writeln!(out, ": {}</td><td colspan=\"10\"></td></tr>", Text(&why));
+            let _ = writeln!(out, ": {}</td></tr>", Text(&why));
             return;
         };
         if measured.concerned() < measured.runs {

@@ -245,7 +245,7 @@ pub(super) fn latencies(corner: &Corner<'_>, protocols: &[&str], id: &str) -> St
 }
 
 fn spread(svg: &mut Svg, axis: &Axis, row: &Spread, least: u64, y: f64) {
-    let place = |value: u64| axis.at(value.max(least) as f64);
+    let place = |value: u64| axis.at(value.max(least) as f64).max(axis.start());
     let [low, lower, _, upper, high] = row.at.map(place);
     let (median, color) = (place(row.median), class(row.series));
     svg.text("end soft", (214.0, y + 4.0), &row.protocol);

@@ -22,6 +22,11 @@ impl Axis {
         Some(Axis { low: (low / 1.15).ln(), high: (high * 1.15).ln(), from, to })
     }
 
+    /// Where it begins.
+    pub(super) fn start(&self) -> f64 {
+        self.from
+    }
+
     pub(super) fn at(&self, value: f64) -> f64 {
         let share = (value.ln() - self.low) / (self.high - self.low).max(1e-9);
         self.from + share * (self.to - self.from)
