@@ -143,7 +143,7 @@ const ABOUT: About = About {
         "safeNode",
         "not safe: refuse",
         "lock and vote",
-        "certificate of a view",
+        "a quorum of votes: form the certificate",
         "highest certificate",
         "lock below a certified block",
         "three consecutive views: decide",

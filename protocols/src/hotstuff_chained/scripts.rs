@@ -108,13 +108,18 @@ pub(super) fn mismatched_parent(env: &Env<'_, ChainedHotStuff>, to: Target, wire
 pub(super) fn around_a_gap(env: &Env<'_, ChainedHotStuff>, to: Target, wire: &Wire) -> Said {
     let Wire::Propose { block, .. } = wire else { return None };
     let header = &block.header.body;
-    let place = match header.view.0 {
-        2 => Place::genesis(env),
-        3 => Place::on(certificate(env, View(1))?, env)?,
-        6 => Place::on(certificate(env, View(2))?, env)?,
+    let first = certificate(env, View(1))?;
+    let (place, opens) = match header.view.0 {
+        2 => (Place::genesis(env), Some(first)),
+        3 => (Place::on(first, env)?, None),
+        6 => (Place::on(certificate(env, View(2))?, env)?, None),
         _ => return None,
     };
-    Some(vec![(to, moved(header, &place, env)?)])
+    let opens =
+        opens.map(|qc| Wire::Help { answers: 0, high: Some(qc), entry: None, commit: None });
+    let mut said: Vec<_> = opens.map(|help| (to, help)).into_iter().collect();
+    said.push((to, moved(header, &place, env)?));
+    Some(said)
 }
 
 /// HS27: a lock that followed the last certificate seen would be lowered.
@@ -162,7 +167,7 @@ pub(super) fn usurp(env: &Env<'_, ChainedHotStuff>, wire: &Wire) -> Vec<(Target,
     let Wire::Propose { block, justify } = wire else { return Vec::new() };
     let header = &block.header.body;
     let view = header.view.next();
-    if env.material.context.leader(view) == env.party || header.proposer == env.party {
+    if env.material.context.leader(view) == env.party {
         return Vec::new();
     }
     let place =
