@@ -10,6 +10,7 @@ pub mod broken;
 pub mod byzantine;
 mod context;
 pub mod dolev_strong;
+pub mod durable;
 pub mod effects;
 mod field;
 pub mod hotstuff;
@@ -24,6 +25,7 @@ mod time;
 
 pub use attack::{Attack, Material};
 pub use context::{Context, Leaders};
+pub use durable::Durable;
 pub use effects::{Decision, Effect, Effects, Reply, Shown, Target};
 pub use field::{Default as FieldDefault, Field, FieldKind, Value, Values};
 pub use packet::{Body, MAX_PACKET_BYTES, Packet, Tag, decode};

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     About, Context, Effects, Field, Packet, Protocol, Request, Situation, Span, Stored, Tag, Time,
     Values, View,
+    durable::durable,
     effects::Shown,
     smr::{Block, Commit, Commits, Ordered, Replica, Sync},
 };
@@ -50,6 +51,8 @@ pub struct Record {
     /// How often the party was restarted.
     pub restarts: u64,
 }
+
+durable!(Record { view, entry, voted, timed_out, proposed, high, locked, commits, restarts });
 
 /// A party of chained HotStuff.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -139,7 +139,7 @@ impl ChainedHotStuff {
         if !(self.rules.may_vote)(&signed, view) {
             return fx.refuse("not lawful to vote for");
         }
-        self.lock_below(&parent);
+        self.lock_below(&parent, fx);
         let vote = Vote { view, hash, justify_view, locks: parent.header().justify_view };
         self.record.voted = Some(vote.clone());
         self.persist(fx);
@@ -234,7 +234,7 @@ impl ChainedHotStuff {
         .collect();
         let views: Vec<View> = path.iter().map(Block::view).collect();
         let decided = (self.rules.decides)(&views).filter(|below| path[*below].height() > 0);
-        self.lock_below(&top);
+        self.lock_below(&top, fx);
         if let Some(below) = decided {
             let above = path[..below].iter().map(|block| block.header().clone()).collect();
             self.on_commit(&Decided { certificate: qc.clone(), above }, fx);
@@ -242,9 +242,10 @@ impl ChainedHotStuff {
     }
 
     /// Line 8: a certified block shows the certificate on which it stands.
-    fn lock_below(&mut self, certified: &Block) {
+    fn lock_below(&mut self, certified: &Block, fx: &mut Effects<Self>) {
         let header = certified.header();
         if (self.rules.locks)(self.lock().0, header.justify_view) {
+            fx.note(8);
             self.record.locked = Some((header.justify_view, header.parent));
         }
     }

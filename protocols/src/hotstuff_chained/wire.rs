@@ -10,7 +10,8 @@ use byzlab_crypto::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Context, Kind, Role, Tag, View,
+    Context, Durable, Kind, Role, Tag, View,
+    durable::{put, take},
     smr::{
         Block, Command, Commit, Header, Request, Sync, WireBlock, check_request, check_sync,
         sync_tag,
@@ -190,6 +191,37 @@ impl TimeoutCertificate {
             timeouts: self.timeouts.signed(),
             high: wire_qc(self.high.as_ref()),
         }
+    }
+}
+
+impl Durable for TimeoutCertificate {
+    fn save(&self, to: &mut Vec<u8>) {
+        put(&self.wire(), to);
+    }
+
+    fn load(context: &Context, from: &mut &[u8]) -> Result<Self, Reject> {
+        check_timeouts(&context.committee, &take(from)?)
+    }
+}
+
+/// What a party voted, as it says itself: under no signature, since it makes that again.
+impl Durable for Vote {
+    fn save(&self, to: &mut Vec<u8>) {
+        put(self, to);
+    }
+
+    fn load(_context: &Context, from: &mut &[u8]) -> Result<Self, Reject> {
+        take(from)
+    }
+}
+
+impl Durable for Decided {
+    fn save(&self, to: &mut Vec<u8>) {
+        put(&self.wire(), to);
+    }
+
+    fn load(context: &Context, from: &mut &[u8]) -> Result<Self, Reject> {
+        check_decided(&context.committee, &take(from)?)
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     About, Context, Effects, Field, Packet, Protocol, Request, Situation, Stored, Tag, Time,
     Values, View,
+    durable::durable,
     effects::Shown,
     smr::{Commits, Ordered, Replica, Sync},
 };
@@ -54,6 +55,8 @@ pub struct Record {
     /// What is decided, and the commit certificate that waits for bodies.
     pub commits: Commits<Certificate<Vote2>>,
 }
+
+durable!(Record { status, lock, proposed, voted, voted2, commits });
 
 /// A party of PBFT.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

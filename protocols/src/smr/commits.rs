@@ -29,6 +29,11 @@ pub trait Commit: Data {
     /// The hash of the block.
     fn block(&self) -> Digest;
 
+    /// Whether it is of the phase that decides.
+    fn decides(&self) -> bool {
+        true
+    }
+
     /// The view in which a block on its path counts as committed.
     fn committed(&self, _block: &Block) -> View {
         self.view()
@@ -45,6 +50,10 @@ impl<T: Commitment> Commit for Certificate<T> {
 
     fn block(&self) -> Digest {
         self.statement().block()
+    }
+
+    fn decides(&self) -> bool {
+        self.statement().commits()
     }
 
     fn proof(&self) -> Arc<dyn Proof> {
