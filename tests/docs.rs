@@ -21,7 +21,10 @@ use std::{
 
 use byzlab::{
     Lab,
-    protocols::{About, Protocol, dolev_strong::DolevStrong, hotstuff::HotStuff, pbft::Pbft},
+    protocols::{
+        About, Protocol, dolev_strong::DolevStrong, hotstuff::HotStuff,
+        hotstuff_chained::ChainedHotStuff, pbft::Pbft,
+    },
 };
 
 /// The pages for people, sorted.
@@ -167,6 +170,7 @@ fn the_lectures_have_the_pseudo_code_of_the_code_and_list_the_library() {
     lecture::<DolevStrong>("dolev_strong");
     lecture::<Pbft>("pbft");
     lecture::<HotStuff>("hotstuff");
+    lecture::<ChainedHotStuff>("hotstuff_chained");
 }
 
 /// The targets of a page's links, outside fenced blocks.

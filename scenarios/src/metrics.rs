@@ -236,7 +236,9 @@ impl Meter {
             }
         }
         let last = self.decided_in.last().copied().unwrap_or_default();
-        let gone = View(self.entered.0.saturating_sub(1)).max(last);
+        // The last views may be on their way still.
+        let gone = self.entered.0.saturating_sub(1 + self.about.pipeline);
+        let gone = View(gone).max(last);
         let lost = (1..=gone.0).map(View).filter(|view| !self.decided_in.contains(view));
         for view in lost {
             metrics.lost_views += 1;
