@@ -1,7 +1,8 @@
 //! The one place of assembly: which protocols there are.
 
 use byzlab_protocols::{
-    Attack, dolev_strong::DolevStrong, hotstuff::HotStuff, pbft::Pbft, pbft_classic::PbftClassic,
+    Attack, dolev_strong::DolevStrong, hotstuff::HotStuff, hotstuff_chained::ChainedHotStuff,
+    pbft::Pbft, pbft_classic::PbftClassic,
 };
 use byzlab_scenarios::Registry;
 
@@ -22,7 +23,7 @@ impl Lab {
     /// With the protocols of byzlab.
     pub fn new() -> Lab {
         let registry = Registry::new().with::<DolevStrong>().with::<Pbft>().with::<HotStuff>();
-        Lab { registry: registry.with::<PbftClassic>() }
+        Lab { registry: registry.with::<ChainedHotStuff>().with::<PbftClassic>() }
     }
 
     /// With one protocol more.

@@ -31,6 +31,8 @@ const STATED: &[Stated] = &[
     Stated { protocol: "pbft-classic", n: 7, f: 2, hops: 3, messages: 84 },
     Stated { protocol: "hotstuff", n: 4, f: 1, hops: 7, messages: 24 },
     Stated { protocol: "hotstuff", n: 7, f: 2, hops: 7, messages: 48 },
+    Stated { protocol: "hotstuff-chained", n: 4, f: 1, hops: 7, messages: 6 },
+    Stated { protocol: "hotstuff-chained", n: 7, f: 2, hops: 7, messages: 12 },
 ];
 
 /// The same for any size.
@@ -41,6 +43,7 @@ fn stated(protocol: &'static str, n: u64, f: u64) -> Stated {
         "pbft" => (3, 3 * n * (n - 1) + 2 * (n - 1)),
         "pbft-classic" => (3, 2 * n * (n - 1)),
         "hotstuff" => (7, 8 * (n - 1)),
+        "hotstuff-chained" => (7, 2 * (n - 1)),
         other => panic!("no post states anything of {other}"),
     };
     Stated { protocol, n, f, hops, messages }
@@ -70,6 +73,7 @@ struct Decided {
     slot: u64,
     /// Nanoseconds since the proposal of the view was sent, and by whom that was.
     took: u64,
+    party: u64,
     is_leader: bool,
     hops: u64,
 }
@@ -77,7 +81,7 @@ struct Decided {
 fn decisions(scenario: &Scenario, run: &Run) -> Vec<Decided> {
     let proposal = |kind: &str| match scenario.protocol.about.name {
         "dolev-strong" => kind == "send",
-        "pbft" => kind == "propose",
+        "pbft" | "hotstuff-chained" => kind == "propose",
         "pbft-classic" => kind == "pre-prepare",
         _ => kind == "prepare",
     };
@@ -96,6 +100,7 @@ fn decisions(scenario: &Scenario, run: &Run) -> Vec<Decided> {
                 view,
                 slot: decided.slot.expect("and a slot"),
                 took: decided.at - proposed.at,
+                party: decided.party.into(),
                 is_leader: decided.party == proposed.party,
                 hops: decided.hops.expect("and message delays").into(),
             }
@@ -111,10 +116,16 @@ fn the_good_case_takes_the_stated_message_delays() {
             let (scenario, run) = traced(&good_case(protocol, n, f, DELTA, delay, 3));
             let decisions = decisions(&scenario, &run);
             assert_eq!(decisions.len() as u64, 3 * n, "{protocol}: every party, every slot");
-            for Decided { view, slot, took, is_leader, hops: measured } in decisions {
+            for Decided { view, slot, took, party, is_leader, hops: measured } in decisions {
                 let place = format!("{protocol} n={n} delay={delay}ms view {view}");
-                // Whoever leads a view of HotStuff forms the last certificate itself.
-                let early = u64::from(is_leader && protocol == "hotstuff");
+                // Whoever leads the view of HotStuff in which a block is decided forms the last
+                // certificate itself: chained, that is the third view after its own.
+                let early = match protocol {
+                    "hotstuff" => is_leader,
+                    "hotstuff-chained" => (view + 3) % n == party,
+                    _ => false,
+                };
+                let early = u64::from(early);
                 let hops = hops - early;
                 // The views of classic PBFT decide many slots each, those of the others one.
                 let attempt = if scenario.protocol.about.slots { 1 } else { slot };
@@ -244,6 +255,11 @@ fn only_those_without_a_clock_are_responsive() {
             let classic = run("pbft-classic");
             assert_eq!(classic.metrics.latency_ns.max, 3 * delay * MS);
             assert_eq!(classic.end.0, 3 * delay * MS, "all ten are in flight at once");
+            // Ten views, and the three that decide the last of them: a proposal and votes each,
+            // and the proposal that tells of it.
+            let chained = run("hotstuff-chained");
+            assert_eq!(chained.metrics.latency_ns.max, 7 * delay * MS);
+            assert_eq!(chained.end.0, (2 * 12 + 1) * delay * MS, "a view takes two delays");
             let pbft = run("pbft");
             assert_eq!(pbft.metrics.latency_ns.max, (2 * delta + delay) * MS);
             assert_eq!(pbft.end.0, ((4 * 10 + 3) * delta + delay) * MS);
@@ -259,7 +275,7 @@ fn only_those_without_a_clock_are_responsive() {
 fn the_good_case_holds_at_any_size() {
     let lab = Lab::new();
     let network = "network.delay.constant = \"100ms\"\nworkload.commands = 5\ncrypto = \"ideal\"";
-    for protocol in ["dolev-strong", "pbft", "pbft-classic", "hotstuff"] {
+    for protocol in ["dolev-strong", "pbft", "pbft-classic", "hotstuff", "hotstuff-chained"] {
         let toml = format!("protocol = \"{protocol}\"\n{network}\n");
         for n in [10, 13, 31] {
             let f = (n - 1) / 3;
@@ -287,7 +303,7 @@ fn the_good_case_holds_at_any_size() {
 /// The command for that: measured and stated side by side.
 #[test]
 fn the_command_prints_measured_beside_stated() {
-    for protocol in ["dolev-strong", "pbft", "pbft-classic", "hotstuff"] {
+    for protocol in ["dolev-strong", "pbft", "pbft-classic", "hotstuff", "hotstuff-chained"] {
         for n in [4, 7, 10] {
             let f = (n - 1) / 3;
             let Stated { hops, messages, .. } = stated(protocol, n, f);

@@ -13,6 +13,7 @@ use byzlab::{
         byzantine::{Behaviour, Build, Honest},
         dolev_strong::DolevStrong,
         hotstuff::HotStuff,
+        hotstuff_chained::ChainedHotStuff,
         pbft::Pbft,
         pbft_classic::PbftClassic,
     },
@@ -250,4 +251,9 @@ fn pbft_classic_forks() {
 #[test]
 fn hotstuff_forks() {
     forks_go_on_like_the_original::<HotStuff>();
+}
+
+#[test]
+fn chained_hotstuff_forks() {
+    forks_go_on_like_the_original::<ChainedHotStuff>();
 }

@@ -143,6 +143,7 @@ fn the_cases_break_what_is_broken() {
         ("hotstuff", "M41"),
         ("pbft-classic", "M37"),
         ("pbft-classic", "late-votes"),
+        ("hotstuff-chained", "M37"),
     ];
     for (protocol, id) in broken {
         assert!(breaks(protocol, id), "{protocol}: no case shows that {id} is broken");
@@ -170,6 +171,11 @@ fn pbft_classic_keeps_its_promises() {
 }
 
 #[test]
+fn chained_hotstuff_keeps_its_promises() {
+    within("hotstuff-chained", 10);
+}
+
+#[test]
 fn dolev_strong_keeps_its_promises_with_real_signatures() {
     signed("dolev-strong-ed25519", "dolev-strong");
 }
@@ -190,6 +196,11 @@ fn pbft_classic_keeps_its_promises_with_real_signatures() {
 }
 
 #[test]
+fn chained_hotstuff_keeps_its_promises_with_real_signatures() {
+    signed("hotstuff-chained-ed25519", "hotstuff-chained");
+}
+
+#[test]
 fn dolev_strong_accuses_nobody_honest_beyond_its_bound() {
     beyond("dolev-strong-beyond", "dolev-strong", 6);
 }
@@ -207,4 +218,9 @@ fn hotstuff_accuses_nobody_honest_beyond_its_bound() {
 #[test]
 fn pbft_classic_accuses_nobody_honest_beyond_its_bound() {
     beyond("pbft-classic-beyond", "pbft-classic", 10);
+}
+
+#[test]
+fn chained_hotstuff_accuses_nobody_honest_beyond_its_bound() {
+    beyond("hotstuff-chained-beyond", "hotstuff-chained", 10);
 }

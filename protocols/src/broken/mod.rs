@@ -33,5 +33,6 @@ pub(crate) use named_rules;
 
 pub mod dolev_strong;
 pub mod hotstuff;
+pub mod hotstuff_chained;
 pub mod pbft;
 pub mod pbft_classic;

@@ -137,6 +137,7 @@ const ABOUT: About = About {
         "accuse",
     ],
     slots: false,
+    pipeline: 0,
     good_case: |n, _| GoodCase { hops: 7, messages: 8 * (n as u64 - 1) },
     accountable: true,
     recovers: true,

@@ -163,6 +163,7 @@ const ABOUT: About = About {
         "answer whoever lacks something",
     ],
     slots: true,
+    pipeline: 0,
     good_case: |n, _| GoodCase { hops: 3, messages: 2 * n as u64 * (n as u64 - 1) },
     accountable: true,
     recovers: true,
