@@ -141,7 +141,7 @@ fn the_cases_break_what_is_broken() {
         ("pbft", "M27"),
         ("pbft", "M59"),
         ("hotstuff", "M41"),
-        ("hotstuff-chained", "M37"),
+        ("hotstuff-chained", "M42"),
     ];
     for (protocol, id) in broken {
         assert!(breaks(protocol, id), "{protocol}: no case shows that {id} is broken");
