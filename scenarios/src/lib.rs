@@ -16,6 +16,7 @@ mod setup;
 mod theorem;
 
 pub mod report;
+pub mod search;
 
 pub use check::{FiredCount, Violation};
 pub use compare::{Cell, Measured, cells};
@@ -27,7 +28,7 @@ pub use file::{
 pub use judge::{Judge, Outcome, PropertyVerdict, Verdict};
 pub use metrics::{KindCosts, Latency, Metrics, PartyCosts};
 pub use registry::{AttackInfo, Entry, Registry};
-pub use run::{Options, Run, StoppedBy, Timing};
+pub use run::{Explored, Options, Run, StoppedBy, Timing};
 pub use scenario::{
     AttackSpec, Compare, Demand, Expect, Fault, Finding, NetworkSpec, Property, ProtocolChoice,
     Reach, RuleSpec, Scenario, Traitor, Workload,

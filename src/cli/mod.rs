@@ -8,6 +8,7 @@ mod list;
 mod output;
 mod run;
 mod schema;
+mod search;
 mod trace;
 mod verify_evidence;
 
@@ -117,6 +118,8 @@ enum Command {
     List(list::ListArgs),
     /// Compare protocols under attack, in one table.
     Compare(compare::CompareArgs),
+    /// Look for a violation and shrink it to the smallest scenario.
+    Search(search::SearchArgs),
     /// Print and filter a recorded run.
     Trace(trace::TraceArgs),
     /// Check whether a file proves guilt, from public keys alone.
@@ -149,6 +152,7 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         Command::Explain(args) => explain::explain(args, registry, &mut output),
         Command::List(args) => list::list(args, registry, &mut output),
         Command::Compare(args) => compare::compare(args, registry, &mut output),
+        Command::Search(args) => search::search(args, registry, &mut output),
         Command::Trace(args) => trace::trace(args, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
         Command::Schema => schema::schema(registry, &mut output),

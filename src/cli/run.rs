@@ -289,7 +289,7 @@ fn temporary(file: &Path) -> PathBuf {
 }
 
 /// Whether a file can be written: found out before anything is run.
-fn probe(file: &Path) -> Result<(), Failure> {
+pub(crate) fn probe(file: &Path) -> Result<(), Failure> {
     let refused = |why: String| Failure::Usage(format!("{}: {why}", file.display()));
     if file.is_dir() {
         return Err(refused("this is a folder".to_owned()));

@@ -1,0 +1,36 @@
+//! The search for a violation: strategies draw scenarios, never code; what breaks a property is
+//! shrunk and written as a file.
+//!
+//! A draw depends on the space, the seed of the search and the number of the run alone, so that a
+//! search of so many runs gives the same bytes whatever the number of threads.
+
+mod coverage;
+mod hunt;
+mod shrink;
+mod simpler;
+mod space;
+mod strategies;
+mod swarm;
+mod traitors;
+mod write;
+
+pub(crate) use coverage::Coverage;
+pub use hunt::{Hit, Hunt, Progress};
+pub use shrink::{Shrunk, shrink};
+pub use space::Space;
+pub use strategies::{STRATEGIES, Strategy};
+
+use crate::{Explored, Finding, Property};
+
+/// What fell in a run in a way that counts: within the model, or beyond the bound where that is
+/// wanted; nobody honest may be accused in any network.
+fn fallen(explored: &Explored, wanted: &[Property]) -> Vec<Property> {
+    let in_model = explored.verdict.label != "out-of-model";
+    let found = explored.verdict.properties.iter();
+    found
+        .filter(|found| found.finding == Finding::Violated)
+        .map(|found| found.property)
+        .filter(|property| in_model || *property == Property::Accountability)
+        .filter(|property| wanted.contains(property))
+        .collect()
+}
