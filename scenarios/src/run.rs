@@ -153,6 +153,16 @@ struct Remains {
     covered: Vec<u64>,
 }
 
+/// So many things happen in a run of a search at the most: a flood shows nothing that fewer
+/// messages would not.
+const MOST: u64 = 50_000;
+
+/// Runs a world as far as a search goes; nothing if it was not over by then.
+fn bounded<P: Attack>(world: &mut World<P>) -> Option<Ended> {
+    world.start();
+    (0..MOST).find_map(|_| world.advance())
+}
+
 /// Runs a world with a judge in it; with witnesses, looks for the guilty afterwards.
 fn watch<P: Attack>(scenario: &Scenario, trace: bool, purpose: Purpose) -> (Judge, Remains) {
     let (witness, explore) = (purpose == Purpose::Witness, purpose == Purpose::Explore);
@@ -169,7 +179,8 @@ fn watch<P: Attack>(scenario: &Scenario, trace: bool, purpose: Purpose) -> (Judg
     made.setup.witness = witness;
     let limit = made.plan.stop.time;
     let mut world = World::new(made.setup);
-    let stopped_by = match world.run() {
+    let ended = if explore { bounded(&mut world) } else { Some(world.run()) };
+    let stopped_by = match ended.unwrap_or(Ended::Time) {
         Ended::Done => StoppedBy::Decisions,
         Ended::Time => StoppedBy::Time,
         Ended::Quiet => StoppedBy::Quiet,
@@ -178,7 +189,7 @@ fn watch<P: Attack>(scenario: &Scenario, trace: bool, purpose: Purpose) -> (Judg
     let context = &made.context;
     let mut remains = Remains {
         stopped_by,
-        end: if stopped_by == StoppedBy::Time { limit } else { world.now() },
+        end: if ended == Some(Ended::Time) { limit } else { world.now() },
         deliveries: world.deliveries(),
         checked: context.committee.ring().checked() + context.clients.checked(),
         trace: Vec::new(),

@@ -348,9 +348,8 @@ impl Scenario {
             faults.push((Some(crash.party), "crash".to_owned()));
         }
         let numbered = faults.into_iter().zip(0..);
-        self.faults = numbered
-            .map(|((party, name), id)| Fault { id: FaultId(id), party, name })
-            .collect();
+        self.faults =
+            numbered.map(|((party, name), id)| Fault { id: FaultId(id), party, name }).collect();
     }
 
     /// How many requests or broadcasts are asked for.

@@ -79,9 +79,9 @@ pub(crate) fn search(
     for file in [&args.out, &args.evidence, &args.resume].into_iter().flatten() {
         run::probe(file)?;
     }
-    let strategies = STRATEGIES.iter().filter(|strategy| {
-        args.strategies.is_empty() || args.strategies.contains(&strategy.name)
-    });
+    let strategies = STRATEGIES
+        .iter()
+        .filter(|strategy| args.strategies.is_empty() || args.strategies.contains(&strategy.name));
     let strategies: Vec<&'static Strategy> = strategies.collect();
     let wanted = match args.properties.is_empty() {
         true => Property::ALL.to_vec(),

@@ -1,17 +1,33 @@
 //! Where a run has been: which line of the pseudo-code fired last, in which state.
 
-use std::{any::Any, collections::BTreeSet};
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+};
 
+use byzlab_crypto::PartyId;
+use byzlab_protocols::View;
 use byzlab_trace::{Detail, Event, Observer, What};
 
 /// Collects pairs of (last line noted, state shown), each as a number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Coverage {
     last: u8,
+    /// How much each party decided, and which view it is in.
+    parties: BTreeMap<PartyId, (u8, u8)>,
     keys: BTreeSet<u64>,
 }
 
 impl Coverage {
+    /// Who is how far, whoever it is: that one is ahead is a state of them all.
+    fn spread(&mut self) {
+        let mut spread: Vec<_> = self.parties.values().copied().collect();
+        spread.sort_unstable();
+        let hash =
+            spread.iter().fold(OFFSET, |hash, (height, view)| mix(mix(hash, *height), *view));
+        self.keys.insert(hash);
+    }
+
     /// The pairs that were seen.
     pub(crate) fn keys(self) -> Vec<u64> {
         self.keys.into_iter().collect()
@@ -22,6 +38,14 @@ impl Observer for Coverage {
     fn see(&mut self, event: &Event, detail: Detail<'_>) {
         match (event.what, detail) {
             (What::Noted(line), _) => self.last = line,
+            (What::Decided { slot, .. }, _) => {
+                self.parties.entry(event.party).or_default().0 = slot.min(3) as u8;
+                self.spread();
+            }
+            (What::Entered(View(view)), _) => {
+                self.parties.entry(event.party).or_default().1 = view.min(5) as u8;
+                self.spread();
+            }
             (What::Shown, Detail::State(state)) => {
                 let mut hash = mix(OFFSET, self.last);
                 for (_, value) in state {

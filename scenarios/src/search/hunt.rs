@@ -117,8 +117,12 @@ impl<'a> Hunt<'a> {
         let strategy = self.strategies[(run % count) as usize];
         let name = format!("search {run} {}", strategy.name);
         let mut stream = Stream::named(self.progress.seed, &name);
-        let memory = || stream_of(&self.memory, self.progress.seed, run);
-        let scenario = (strategy.draw)(self.space, &mut stream, run / count, memory());
+        let known = recall(&self.memory, self.progress.seed, run);
+        let mut scenario = (strategy.draw)(self.space, &mut stream, run / count, known);
+        // What several features come to together may be more than the bound allows.
+        if scenario.is_beyond_bound() && !self.space.base.beyond_bound {
+            scenario = self.space.draft();
+        }
         (strategy.name, scenario)
     }
 
@@ -147,7 +151,7 @@ impl<'a> Hunt<'a> {
 }
 
 /// One of the scenarios that went somewhere new, the late ones more often.
-fn stream_of(memory: &[(u64, Scenario)], seed: u64, run: u64) -> Option<&Scenario> {
+fn recall(memory: &[(u64, Scenario)], seed: u64, run: u64) -> Option<&Scenario> {
     let mut stream = Stream::named(seed, &format!("search {run} memory"));
     let count = memory.len() as u64;
     let at = stream.below(count).max(stream.below(count));

@@ -5,13 +5,18 @@
 //! search of so many runs gives the same bytes whatever the number of threads.
 
 mod coverage;
+mod crash_points;
+mod guided;
 mod hunt;
+mod priorities;
+mod rounds;
 mod shrink;
 mod simpler;
 mod space;
 mod strategies;
 mod swarm;
 mod traitors;
+mod twins;
 mod write;
 
 pub(crate) use coverage::Coverage;
@@ -22,15 +27,13 @@ pub use strategies::{STRATEGIES, Strategy};
 
 use crate::{Explored, Finding, Property};
 
-/// What fell in a run in a way that counts: within the model, or beyond the bound where that is
-/// wanted; nobody honest may be accused in any network.
+/// What fell in a run in a way that counts: a run that broke its model shows nothing.
 fn fallen(explored: &Explored, wanted: &[Property]) -> Vec<Property> {
     let in_model = explored.verdict.label != "out-of-model";
     let found = explored.verdict.properties.iter();
     found
-        .filter(|found| found.finding == Finding::Violated)
+        .filter(|found| in_model && found.finding == Finding::Violated)
         .map(|found| found.property)
-        .filter(|property| in_model || *property == Property::Accountability)
         .filter(|property| wanted.contains(property))
         .collect()
 }

@@ -69,10 +69,7 @@ pub fn shrink(
 
 impl Shrinker<'_> {
     /// The first of all simpler scenarios that is still a violation, and cheaper.
-    fn step(
-        &mut self,
-        best: &(Scenario, Explored, Cost),
-    ) -> Option<(Scenario, Explored, Cost)> {
+    fn step(&mut self, best: &(Scenario, Explored, Cost)) -> Option<(Scenario, Explored, Cost)> {
         let (scenario, _, cost) = best;
         let candidates = simpler::candidates(self.space, scenario);
         let this = &*self;

@@ -113,9 +113,7 @@ impl Candidates<'_> {
                     }
                 }
             }
-            Demand::Clients { count, requests, .. }
-                if self.space.about().task == Task::Order =>
-            {
+            Demand::Clients { count, requests, .. } if self.space.about().task == Task::Order => {
                 self.with(|scenario| {
                     scenario.workload.demand = Demand::Commands(count * requests);
                 });
@@ -236,11 +234,15 @@ impl Candidates<'_> {
                 self.with(|scenario| scenario.cuts[at].links = vec![link]);
             }
         } else if let [(from, to)] = links[..] {
-            for (gone, side) in from.iter().map(|party| (party, 0)).chain(
-                to.iter().map(|party| (party, 1)),
-            ) {
+            for (gone, side) in
+                from.iter().map(|party| (party, 0)).chain(to.iter().map(|party| (party, 1)))
+            {
                 let (mut from, mut to) = (from, to);
-                if side == 0 { from.remove(gone) } else { to.remove(gone) }
+                if side == 0 {
+                    from.remove(gone)
+                } else {
+                    to.remove(gone)
+                }
                 if !from.is_empty() && !to.is_empty() {
                     self.with(|scenario| scenario.cuts[at].links = vec![(from, to)]);
                 }

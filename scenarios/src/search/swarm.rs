@@ -208,8 +208,7 @@ impl<'a> Draw<'a> {
     /// What is said in one view by messages of one kind reaches one party alone, and what that
     /// party says of it afterwards reaches nobody.
     pub(super) fn alone(&mut self) {
-        let (n, party, view, kind) =
-            (self.scenario.n, self.party(), self.view(), self.kind());
+        let (n, party, view, kind) = (self.scenario.n, self.party(), self.view(), self.kind());
         let on = Matcher {
             to: Some(others(n, party)),
             kind: Some(kind),
@@ -288,7 +287,8 @@ impl<'a> Draw<'a> {
     pub(super) fn lateness(&mut self) {
         let (_, high) = self.scenario.network.delay.centre();
         let slack = self.space.delta().0.saturating_sub(high.0);
-        if !self.space.open.rules || slack == 0 || self.space.base.network.model > Model::Synchrony {
+        if !self.space.open.rules || slack == 0 || self.space.base.network.model > Model::Synchrony
+        {
             return;
         }
         for _ in 0..=self.stream.below(2) {

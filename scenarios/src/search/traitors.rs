@@ -122,7 +122,8 @@ fn when(draw: &mut Draw<'_>) -> When {
         2 => when.kinds = Some(vec![draw.kind()]),
         3 => {
             let from = draw.moment(12);
-            let until = Time(from.0).after(Span(draw.space.delta().0 / 2 * draw.stream.between(1, 12)));
+            let until =
+                Time(from.0).after(Span(draw.space.delta().0 / 2 * draw.stream.between(1, 12)));
             when.times = Some((from, until));
         }
         _ => when.first = Some(draw.stream.between(1, 3)),
