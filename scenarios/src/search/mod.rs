@@ -24,6 +24,7 @@ pub use hunt::{Hit, Hunt, Progress};
 pub use shrink::{Shrunk, shrink};
 pub use space::Space;
 pub use strategies::{STRATEGIES, Strategy};
+pub use write::write;
 
 use crate::{Explored, Finding, Property};
 

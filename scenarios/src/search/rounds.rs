@@ -19,7 +19,11 @@ pub(super) fn draw(space: &Space<'_>, stream: &mut Stream) -> Scenario {
         draw.scenario.network.gst = Time(delta.0 * 20);
         draw.scenario.network.early = Some(Delay::Constant(byzlab_protocols::Span(delta.0 / 10)));
         if space.open.rules {
-            let count = draw.stream.between(0, 5);
+            let alone = draw.one_in(2);
+            if alone {
+                draw.alone();
+            }
+            let count = draw.stream.between(0, if alone { 2 } else { 5 });
             (0..count).for_each(|_| unheard(&mut draw));
         }
     }
@@ -34,7 +38,6 @@ fn unheard(draw: &mut Draw<'_>) {
     let some: PartySet = draw.some();
     let view = draw.view().min(2);
     let mut on = Matcher { views: Some((view, view + 1)), ..Matcher::default() };
-    // Rounds that matter to what is remembered come later in the list of kinds: all alike here.
     on.kind = Some(draw.kind());
     match draw.stream.below(3) {
         0 => on.from = Some(some),
@@ -57,7 +60,7 @@ fn changed(draw: &mut Draw<'_>) {
         .filter(|name| can(name))
         .collect();
     for _ in 0..most {
-        let view = byzlab_protocols::View(draw.view());
+        let view = byzlab_protocols::View(if draw.one_in(2) { 2 } else { draw.view() });
         let leader = draw.scenario.leaders.leader(view, draw.scenario.n);
         let party = if draw.one_in(3) { draw.party() } else { leader };
         let Some(name) = draw.stream.pick(&names).copied() else { return };

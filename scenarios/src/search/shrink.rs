@@ -173,8 +173,9 @@ fn file(space: &Space<'_>, hit: &Hit, scenario: &Scenario) -> String {
     let about = scenario.protocol.about;
     let names: Vec<_> = scenario.expect.properties.keys().map(|one| one.name()).collect();
     let broken = scenario.protocol.broken.map(|(id, _)| format!(" ({id})")).unwrap_or_default();
+    let falls = if names.len() == 1 { "falls" } else { "fall" };
     let title = format!(
-        "Found: {} of {}{broken} falls with {} parties, {} of them faulty",
+        "Found: {} of {}{broken} {falls} with {} parties, {} of them faulty",
         names.join(" and "),
         about.name,
         scenario.n,

@@ -175,6 +175,11 @@ impl Candidates<'_> {
                 }
             }
         }
+        self.with(|scenario| {
+            let traitor = &mut scenario.byzantine[at];
+            traitor.behaviour = "silent".to_owned();
+            (traitor.values, traitor.when) = Default::default();
+        });
         let info = BEHAVIOURS.iter().find(|info| info.name == traitor.behaviour);
         for field in info.map_or(&[][..], |info| info.fields) {
             let Some(value) = values.get(field.name) else { continue };

@@ -205,45 +205,35 @@ impl<'a> Draw<'a> {
         self.scenario.cuts.push(Cut { from, until, links, fault: FaultId(0) });
     }
 
-    /// What is said in one view by messages of one kind reaches one party alone, and what that
-    /// party says of it afterwards reaches nobody.
+    /// Votes or certificates of one view reach one party alone, and what that party says of it
+    /// afterwards reaches nobody.
     pub(super) fn alone(&mut self) {
-        let (n, party, view, kind) = (self.scenario.n, self.party(), self.view(), self.kind());
-        let on = Matcher {
-            to: Some(others(n, party)),
-            kind: Some(kind),
-            views: Some((view, view + 1)),
-            ..Matcher::default()
+        let (n, party, view) = (self.scenario.n, self.party(), self.view());
+        let kinds = self.space.about().kinds;
+        let of = |roles: &[Role]| -> Vec<String> {
+            let kinds = kinds.iter().filter(|kind| roles.contains(&kind.role));
+            kinds.map(|kind| kind.name.to_owned()).collect()
         };
-        self.hold(on);
+        let kind = self.stream.pick(&of(&[Role::Vote, Role::Certificate])).cloned();
+        let views = Some((view, view + 1));
+        self.hold(Matcher { to: Some(others(n, party)), kind, views, ..Matcher::default() });
         let own = |kind: Option<String>| Matcher {
             from: Some(std::iter::once(party).collect()),
             kind,
             ..Matcher::default()
         };
-        match self.stream.below(3) {
-            0 => {
-                let later = Matcher { views: Some((view + 1, 1000)), ..own(None) };
-                self.hold(later);
+        if self.one_in(4) && self.space.open.events {
+            let (from, until) = (self.moment(8), self.scenario.network.gst);
+            if from < until {
+                let links = vec![(std::iter::once(party).collect(), others(n, party))];
+                self.scenario.cuts.push(Cut { from, until, links, fault: FaultId(0) });
             }
-            1 => {
-                let kinds = self.space.about().kinds.iter();
-                let telling = kinds.filter(|kind| kind.role == Role::Certificate);
-                let names: Vec<_> = telling.map(|kind| kind.name.to_owned()).collect();
-                names.into_iter().for_each(|name| self.hold(own(Some(name))));
-                let later = Matcher { views: Some((view + 1, view + 2)), ..own(None) };
-                self.hold(later);
-            }
-            _ => {
-                let from = self.moment(8);
-                let until = self.scenario.network.gst;
-                if from < until && self.space.open.events {
-                    let one = std::iter::once(party).collect();
-                    let links = vec![(one, others(n, party))];
-                    self.scenario.cuts.push(Cut { from, until, links, fault: FaultId(0) });
-                }
-            }
+            return;
         }
+        for name in of(&[Role::Certificate]) {
+            self.hold(own(Some(name)));
+        }
+        self.hold(Matcher { views: Some((view + 1, 1000)), ..own(None) });
     }
 
     /// Some messages come after GST only, or a little later.

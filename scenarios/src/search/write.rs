@@ -11,8 +11,9 @@ use byzlab_sim::{Action, Crash, Cut, Delay, DiskAfter};
 
 use crate::{Demand, Reach, RuleSpec, Scenario, Traitor, file::region};
 
-/// The file of a scenario, without words on what is expected.
-pub(super) fn write(scenario: &Scenario, fields: &[Field]) -> String {
+/// The file of a scenario, without words on what is expected; `fields` are the parameters of its
+/// protocol.
+pub fn write(scenario: &Scenario, fields: &[Field]) -> String {
     let mut out = String::new();
     let about = scenario.protocol.about;
     let parameters = table(&scenario.protocol.values, fields);
