@@ -5,6 +5,7 @@ mod completions;
 mod explain;
 mod input;
 mod list;
+mod merge;
 mod output;
 mod run;
 mod schema;
@@ -120,6 +121,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Look for a violation and shrink it to the smallest scenario.
     Search(search::SearchArgs),
+    /// Put the parts of a comparison together.
+    Merge(merge::MergeArgs),
     /// Print and filter a recorded run.
     Trace(trace::TraceArgs),
     /// Check whether a file proves guilt, from public keys alone.
@@ -145,7 +148,8 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         }
     };
     let json = matches!(&cli.command, Command::Run(args) if args.json)
-        || matches!(&cli.command, Command::Compare(args) if args.json);
+        || matches!(&cli.command, Command::Compare(args) if args.forms.json)
+        || matches!(&cli.command, Command::Merge(args) if args.forms.json);
     let mut output = Output::new(cli.common.color);
     let result = match &cli.command {
         Command::Run(args) => run::run(args, registry, &mut output),
@@ -153,6 +157,7 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         Command::List(args) => list::list(args, registry, &mut output),
         Command::Compare(args) => compare::compare(args, registry, &mut output),
         Command::Search(args) => search::search(args, registry, &mut output),
+        Command::Merge(args) => merge::merge(args, registry, &mut output),
         Command::Trace(args) => trace::trace(args, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
         Command::Schema => schema::schema(registry, &mut output),

@@ -8,7 +8,9 @@ use std::{
 
 use byzlab_protocols::About;
 use byzlab_scenarios::{
-    EvidenceFile, Property, Registry, parse_span,
+    EvidenceFile, Property, Registry,
+    compare::quoted,
+    parse_span,
     search::{Hit, Hunt, Progress, STRATEGIES, Shrunk, Space, Strategy, shrink},
 };
 use clap::Args;
@@ -176,7 +178,7 @@ fn found(
     output.line(&format!("\n{}", shrunk.file.trim_end()))?;
     if let Some(file) = &args.out {
         run::write(file, shrunk.file.as_bytes())?;
-        let file = run::quoted(&file.display().to_string());
+        let file = quoted(&file.display().to_string());
         output.line(&format!("\nrepeat: byzlab run {file}"))?;
     }
     if let Some(file) = &args.evidence {
@@ -185,7 +187,7 @@ fn found(
         }
         let evidence = EvidenceFile::of(&shrunk.scenario, &shrunk.run).map_err(Failure::Usage)?;
         run::write(file, evidence.text().as_bytes())?;
-        let file = run::quoted(&file.display().to_string());
+        let file = quoted(&file.display().to_string());
         output.line(&format!("\ncheck: byzlab verify-evidence {file}"))?;
     }
     Ok(())
