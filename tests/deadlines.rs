@@ -271,7 +271,7 @@ fn silent_primaries_cost_classic_pbft_a_doubled_time_each() {
                     format!("[network]\ndelta = \"{DELTA}ms\"\ndelay.constant = \"{delay}ms\"\n");
                 let goal = "[stop]\ndecisions = 1";
                 let (end, run) = done(&silent("pbft-classic", n, &parties, &network, goal), 1);
-                let waited: u64 = (0..lost).map(|view| 8 * DELTA << view).sum();
+                let waited: u64 = (0..lost).map(|view| (8 * DELTA) << view).sum();
                 let expected = waited + (lost - 1) * delay + 4 * delay;
                 assert_eq!(end, expected * MS, "n={n} lost={lost} delay={delay}");
                 assert_eq!(run.metrics.lost_views, lost);

@@ -154,6 +154,7 @@ const ABOUT: About = About {
         "a timeout from behind: help",
         "accuse",
     ],
+    slots: false,
     pipeline: 2,
     slots: false,
     good_case: |n, _| GoodCase { hops: 7, messages: 2 * (n as u64 - 1) },

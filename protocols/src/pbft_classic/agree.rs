@@ -4,7 +4,7 @@ use byzlab_crypto::{Added, Digest, PartyId, Verified};
 
 use super::{
     machine::PbftClassic,
-    statements::{Commit, Prepare, null},
+    statements::{Commit, Committed, Prepare, null},
     wire::{Message, Wire},
 };
 use crate::{
@@ -274,7 +274,13 @@ impl PbftClassic {
         let slot = vote.body().slot;
         let votes = self.votes.entry(slot).or_default();
         let added = votes.commits.add(vote);
-        let certificate = votes.commits.certificate(&self.context.committee, vote.body());
+        let decided = self.record.slots.get(&slot).and_then(|entry| entry.committed.as_ref());
+        let same = |of: &&Committed| of.statement().digest == vote.body().digest;
+        // What decided the slot is not put together again for each vote more.
+        let certificate = match decided.filter(same) {
+            Some(_) => None,
+            None => votes.commits.certificate(&self.context.committee, vote.body()),
+        };
         match added {
             Added::Conflicting(_, evidence) => self.accuse(*evidence, fx),
             Added::Counted(_) => {}

@@ -117,7 +117,7 @@ mod wire;
 use byzlab_crypto::PartyId;
 
 pub use machine::{Entry, PbftClassic, Record, Timer};
-pub use rules::{PUBLISHED, Rules};
+pub use rules::{PUBLISHED, Place, Rules};
 pub use statements::{
     Checkpoint, Commit, Committed, NewView, Prepare, Prepared, Stable, ViewChange, null,
 };
@@ -164,6 +164,7 @@ const ABOUT: About = About {
     ],
     pipeline: 0,
     slots: true,
+    pipeline: 0,
     good_case: |n, _| GoodCase { hops: 3, messages: 2 * n as u64 * (n as u64 - 1) },
     accountable: true,
     recovers: true,

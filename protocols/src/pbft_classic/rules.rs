@@ -9,6 +9,9 @@ use byzlab_crypto::{Committee, Digest, PartyId};
 use super::statements::{Prepare, null};
 use crate::{Span, View, broken::named_rules};
 
+/// A slot, and what is to be proposed for it.
+pub type Place = (u64, Digest);
+
 /// The rules of the protocol.
 pub struct Rules {
     /// The id of the broken twin, or `published`.
@@ -32,7 +35,7 @@ pub struct Rules {
     /// What is to be proposed for a slot below the highest prepared one, given what was chosen.
     pub fills: fn(chosen: Option<Digest>) -> Option<Digest>,
     /// Whether the new primary proposes what the view changes say.
-    pub justified: fn(proposed: &[(u64, Digest)], computed: &[(u64, Digest)]) -> bool,
+    pub justified: fn(proposed: &[Place], computed: &[Place]) -> bool,
     /// To which view a party goes because others are beyond its own: their views, ascending.
     pub joins: fn(committee: &Committee, beyond: &[View]) -> Option<View>,
     /// Whether a view change for this view says that its sender waits for the other view, or has
@@ -124,7 +127,7 @@ fn fills(chosen: Option<Digest>) -> Option<Digest> {
 }
 
 /// Protocols.md 2.9: backups recompute O and refuse what differs.
-fn justified(proposed: &[(u64, Digest)], computed: &[(u64, Digest)]) -> bool {
+fn justified(proposed: &[Place], computed: &[Place]) -> bool {
     proposed == computed
 }
 

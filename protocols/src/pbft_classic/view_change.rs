@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use byzlab_crypto::{Digest, Evidence, Verified};
+use byzlab_crypto::{Evidence, Verified};
 
 use super::{
     machine::PbftClassic,
+    rules::Place,
     statements::{NewView, Prepare, ViewChange},
     wire::{Change, MAX_SLOTS, Opening, Wire, contents},
 };
 use crate::{Effects, Target, View};
 
 /// What view changes say is to be proposed, by ascending slot, and the slot below.
-pub(super) type Outcome = (u64, Vec<(u64, Digest)>);
+pub(super) type Outcome = (u64, Vec<Place>);
 
 impl PbftClassic {
     /// Line 13: leaves the view: no prepare and no commit of it any more. What was prepared is told,
