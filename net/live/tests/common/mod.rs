@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 pub(crate) mod proxy;
+pub(crate) mod raw;
 
 use std::{collections::BTreeMap, time::Duration};
 
