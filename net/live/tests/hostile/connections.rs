@@ -55,7 +55,7 @@ async fn strangers_and_those_who_should_wait_are_refused() {
 async fn one_key_has_one_connection_and_one_stream() {
     let mut scene = Scene::new().await;
     let first = scene.connect().await;
-    let mut streams = vec![scene.greeted(&first).await, scene.greeted(&first).await];
+    let mut streams = [scene.greeted(&first).await, scene.greeted(&first).await];
     let ended = timeout(PATIENCE, streams[0].read(&mut [0])).await.unwrap();
     assert!(matches!(ended, Ok(0) | Err(_)), "the older stream is read no more");
     let second = scene.connect().await;

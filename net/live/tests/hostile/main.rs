@@ -4,6 +4,8 @@
 //! Each attack runs alone, so that the memory it takes can be measured: that of the hostile peer,
 //! which is in the same process, is in it too.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
