@@ -58,7 +58,7 @@ impl<P: Protocol> Parts<P> {
 
 /// A packet that leaves.
 #[derive(Debug)]
-pub struct Leaving<P: Protocol> {
+pub(crate) struct Leaving<P: Protocol> {
     /// The number of the send in this life of the party.
     pub number: u64,
     /// To whom.

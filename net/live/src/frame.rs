@@ -17,7 +17,7 @@ pub struct SendId {
 const HEADER: usize = 12;
 
 /// The bytes of a packet, as they travel.
-pub fn packet_bytes<P: Protocol>(packet: &Packet<P>) -> Bytes {
+pub(crate) fn packet_bytes<P: Protocol>(packet: &Packet<P>) -> Bytes {
     match packet.body() {
         Body::Typed(wire) => borsh::to_vec(wire).expect("a message is written to memory").into(),
         Body::Raw(raw) => Bytes::copy_from_slice(raw),
@@ -25,7 +25,7 @@ pub fn packet_bytes<P: Protocol>(packet: &Packet<P>) -> Bytes {
 }
 
 /// A packet of bytes that came in. What decodes to no message is a packet all the same.
-pub fn packet_of<P: Protocol>(bytes: &[u8]) -> Arc<Packet<P>> {
+pub(crate) fn packet_of<P: Protocol>(bytes: &[u8]) -> Arc<Packet<P>> {
     match decode::<P>(bytes) {
         Ok(wire) => Packet::new(wire),
         Err(_) => Packet::raw(bytes.to_vec()),
@@ -33,7 +33,7 @@ pub fn packet_of<P: Protocol>(bytes: &[u8]) -> Arc<Packet<P>> {
 }
 
 /// A frame.
-pub fn frame(id: SendId, packet: &[u8]) -> Bytes {
+pub(crate) fn frame(id: SendId, packet: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(HEADER + packet.len());
     frame.put_u32_le(id.incarnation);
     frame.put_u64_le(id.number);
@@ -42,7 +42,7 @@ pub fn frame(id: SendId, packet: &[u8]) -> Bytes {
 }
 
 /// What is in a frame; nothing if it is too short to be one.
-pub fn open(mut frame: Bytes) -> Option<(SendId, Bytes)> {
+pub(crate) fn open(mut frame: Bytes) -> Option<(SendId, Bytes)> {
     if frame.len() < HEADER {
         return None;
     }

@@ -23,7 +23,7 @@ pub use actor::{Panicked, Parts};
 pub use clock::{Clock, unix_ns};
 pub use frame::SendId;
 pub use line::Line;
-pub use node::{Inbox, Intake, Link, Node, NodeConfig, NodeError, Outgoing, Status};
+pub use node::{Inbox, Intake, Link, Node, NodeConfig, NodeError, Outgoing, Shaped, Status};
 pub use replay::{Replay, ReplayError, Replayed, replay};
 pub use shaper::{Fate, Shaper};
 pub use store::{Change, FORMAT, Kept, Owner, Store, StoreError};
