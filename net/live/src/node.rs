@@ -14,34 +14,30 @@ use std::{
     collections::VecDeque,
     path::PathBuf,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
-use bytes::Bytes;
-use byzlab_crypto::PartyId;
+use byzlab_crypto::{PartyId, Reject};
 use byzlab_protocols::{
-    Context, Effect, Input, Packet, Protocol, Request, Span, Stored, Tag, Target, Time, View,
+    Context, Effect, Input, Packet, Protocol, Request, Stored, Target, Time, View,
 };
-use byzlab_sim::{Arrival, Environment, MessageRule, Network, Setup};
+use byzlab_sim::Arrival;
 
 use crate::{
-    Line, Shaper,
     actor::{Actor, Leaving, Output, Parts},
     clock::Clock,
-    frame::{self, SendId, packet_of},
+    frame::{self, SendId},
+    intake::{Inbox, Incoming, Intake},
     journal::{Entry, Happened, JournalError, Writer},
+    link::{Link, Outgoing},
     store::{Change, Owner, Store, StoreError},
-    transport::Inbound,
 };
 
-/// How many inputs wait for the driver.
-const INBOX: usize = 65_536;
-/// How many bytes of one sender wait for the driver; what comes on top is dropped.
-const WAITING_BYTES: usize = 18 << 20;
 /// How many steps make a batch at the most, and how many batches wait for the disk.
 const STEPS: usize = 256;
 const BATCHES: usize = 64;
@@ -55,97 +51,6 @@ pub enum NodeError {
     /// Its journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
-}
-
-/// What leaves, once all before it is durable.
-#[derive(Clone, Debug)]
-pub struct Outgoing {
-    /// To whom.
-    pub to: Target,
-    /// What it is about.
-    pub tag: Tag,
-    /// When its sender let it go.
-    pub at: Time,
-    /// What travels.
-    pub frame: Bytes,
-}
-
-/// The fault layer of a party, in a run and in its replay: a quarter of Δ is left for the network
-/// that is really there.
-pub(crate) fn shaper(
-    own: PartyId,
-    n: usize,
-    network: &Network,
-    environment: &Environment,
-    rules: &[MessageRule],
-) -> Shaper {
-    let slack = Span(network.delta.0 / 4);
-    Shaper::new(own, n, network.clone(), environment.clone(), rules.to_vec(), slack)
-}
-
-/// The link of a party through the fault layer: each frame gets its fate and is handed on when
-/// that says.
-pub struct Shaped {
-    own: PartyId,
-    n: usize,
-    shaper: Shaper,
-    clock: Clock,
-    line: Line,
-    forward: Arc<dyn Fn(PartyId, Bytes) + Send + Sync>,
-}
-
-/// How many bytes the fault layer of a party holds.
-const HELD_BYTES: usize = 64 << 20;
-
-impl Shaped {
-    /// The link of a party in the network of a setup; `forward` hands a frame to the transport.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub fn new<P: Protocol>(
-        own: PartyId,
-        setup: &Setup<P>,
-        clock: Clock,
-        forward: impl Fn(PartyId, Bytes) + Send + Sync + 'static,
-    ) -> Shaped {
-        let n = setup.context.committee.n();
-        let shaper = shaper(own, n, &setup.network, &setup.environment, &setup.rules);
-        let forward: Arc<dyn Fn(PartyId, Bytes) + Send + Sync> = Arc::new(forward);
-        let deliver = forward.clone();
-        let line = Line::start(HELD_BYTES, move |to, frame| deliver(to, frame));
-        Shaped { own, n, shaper, clock, line, forward }
-    }
-}
-
-impl Link for Shaped {
-    fn carry(&mut self, outgoing: Outgoing) {
-        let Outgoing { to, tag, at, frame } = outgoing;
-        for receiver in receivers(to, self.own, self.n) {
-            for arrival in self.shaper.fate(receiver, &tag, at).arrivals {
-                match self.clock.when(arrival) {
-                    Some(due) if due > std::time::Instant::now() => {
-                        self.line.hold(due, receiver, frame.clone());
-                    }
-                    Some(_) => (self.forward)(receiver, frame.clone()),
-                    None => {}
-                }
-            }
-        }
-    }
-}
-
-/// To whom a frame goes over the network, in order.
-pub(crate) fn receivers(to: Target, from: PartyId, n: usize) -> impl Iterator<Item = PartyId> {
-    PartyId::all(n).filter(move |party| match to {
-        Target::All => *party != from,
-        Target::One(one) => *party == one && one != from,
-    })
-}
-
-/// Carries frames to the others. Never waits.
-pub trait Link: Send + 'static {
-    /// Carries a frame to all its receivers but the sender.
-    fn carry(&mut self, outgoing: Outgoing);
 }
 
 /// What the world is shown of a party.
@@ -177,98 +82,6 @@ pub struct NodeConfig<P: Protocol> {
     pub arrivals: Vec<Arrival>,
     /// The clock.
     pub clock: Clock,
-}
-
-enum Incoming<P: Protocol> {
-    Packet { from: PartyId, id: SendId, bytes: Bytes, packet: Arc<Packet<P>> },
-    Request(Request),
-    Stop,
-}
-
-/// Takes in frames on the tasks that read them: decodes and checks there.
-pub struct Intake<P: Protocol> {
-    context: Arc<Context>,
-    clock: Arc<OnceLock<Clock>>,
-    inbox: SyncSender<(Time, Incoming<P>)>,
-    waiting: Arc<Vec<AtomicUsize>>,
-    dropped: Arc<AtomicUsize>,
-}
-
-impl<P: Protocol> Clone for Intake<P> {
-    fn clone(&self) -> Self {
-        Intake {
-            context: self.context.clone(),
-            clock: self.clock.clone(),
-            inbox: self.inbox.clone(),
-            waiting: self.waiting.clone(),
-            dropped: self.dropped.clone(),
-        }
-    }
-}
-
-impl<P: Protocol> Inbound for Intake<P> {
-    fn frame(&self, from: PartyId, frame: Bytes) {
-        let Some((id, bytes)) = frame::open(frame) else { return self.drop_one() };
-        let waiting = &self.waiting[from.index()];
-        if waiting.load(Ordering::Relaxed) + bytes.len() > WAITING_BYTES {
-            return self.drop_one();
-        }
-        let packet = packet_of::<P>(&bytes);
-        // The verdict stays in the packet: the driver finds it there.
-        let _ = packet.verdict(&self.context);
-        waiting.fetch_add(bytes.len(), Ordering::Relaxed);
-        let length = bytes.len();
-        if !self.put(Incoming::Packet { from, id, bytes, packet }) {
-            waiting.fetch_sub(length, Ordering::Relaxed);
-        }
-    }
-}
-
-impl<P: Protocol> Intake<P> {
-    /// An intake, and what the node takes from it.
-    pub fn new(context: &Arc<Context>) -> (Intake<P>, Inbox<P>) {
-        let (sender, receiver) = sync_channel(INBOX);
-        let waiting = context.committee.parties().map(|_| AtomicUsize::new(0)).collect();
-        let intake = Intake {
-            context: context.clone(),
-            clock: Arc::new(OnceLock::new()),
-            inbox: sender,
-            waiting: Arc::new(waiting),
-            dropped: Arc::new(AtomicUsize::new(0)),
-        };
-        (intake.clone(), Inbox { receiver, intake })
-    }
-
-    /// A client's request reaches the party.
-    pub fn request(&self, request: Request) {
-        self.put(Incoming::Request(request));
-    }
-
-    /// How many frames were dropped since nobody took them in time.
-    pub fn dropped(&self) -> usize {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    fn put(&self, incoming: Incoming<P>) -> bool {
-        let now = self.clock.get().map_or(Time::ZERO, Clock::now);
-        match self.inbox.try_send((now, incoming)) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.drop_one();
-                false
-            }
-        }
-    }
-
-    fn drop_one(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// The other end of an intake.
-pub struct Inbox<P: Protocol> {
-    receiver: Receiver<(Time, Incoming<P>)>,
-    intake: Intake<P>,
 }
 
 /// A running node.
@@ -502,8 +315,7 @@ impl<P: Protocol> Driver<P> {
         stored: Option<Stored<P::Record>>,
     ) -> bool {
         if self.incarnation == 0 {
-            while self.clock.when(Time::ZERO).is_some_and(|start| start > std::time::Instant::now())
-            {
+            while self.clock.when(Time::ZERO).is_some_and(|start| start > Instant::now()) {
                 match inbox.recv_timeout(self.clock.until(Time::ZERO)) {
                     Ok((_, Incoming::Stop)) => return false,
                     Ok(early) => self.pending.push_back(early),
@@ -624,7 +436,7 @@ impl<P: Protocol> Output<P> for Gather<'_> {
 
     fn to_itself(&mut self, _number: u64, _packet: &Arc<Packet<P>>) {}
 
-    fn rejected(&mut self, _reason: byzlab_crypto::Reject) {}
+    fn rejected(&mut self, _reason: Reject) {}
 
     fn effect(&mut self, effect: Effect<P>) {
         match effect {

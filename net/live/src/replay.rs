@@ -21,7 +21,7 @@ use crate::{
     actor::{Actor, Leaving, Output, Parts},
     frame::{SendId, packet_of},
     journal::{Entry, Happened, Life},
-    node::{receivers, shaper},
+    link::{receivers, shaper},
     store::Kept,
 };
 

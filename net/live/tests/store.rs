@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, Scheme, Signer};
 use byzlab_live::{Change, Owner, Store, StoreError};
 use byzlab_protocols::{
-    Block, Command, Context, Leaders, Span, View,
+    Block, Command, Context, Durable, Leaders, Span, Stored, View,
     durable::seal,
     hotstuff::HotStuff,
     pbft::{Pbft, Record},
@@ -178,32 +178,52 @@ fn a_later_format_is_refused() {
     assert!(error.to_string().contains("knows formats up to 1"), "{error}");
 }
 
-/// Wherever a byte is flipped: it is refused, or nothing that counts is different.
+/// What is found in a store of these bytes.
+fn found(folder: &Folder, bytes: &[u8]) -> Result<Option<Stored<Record>>, StoreError> {
+    fs::write(folder.file(), bytes).expect("there is room");
+    let (context, ..) = context();
+    let opened = std::panic::catch_unwind(|| {
+        let store = Store::open(&folder.0, &Owner::of::<Pbft>(&context, ME))?;
+        Ok(store.load::<Pbft>(&context, ME)?.1)
+    });
+    opened.expect("a damaged file does not make anybody panic")
+}
+
+/// Wherever a byte is flipped, it is refused, or nothing that counts is different: a file holds
+/// old pages too.
 #[test]
-fn a_damaged_store_is_refused_or_the_damage_is_harmless() {
+fn no_damage_passes_for_a_record() {
     let folder = Folder::new("damaged");
-    let (context, blocks) = filled(&folder);
-    let owner = Owner::of::<Pbft>(&context, ME);
+    let (_, blocks) = filled(&folder);
     let good = fs::read(folder.file()).expect("it is there");
     let used: Vec<_> = (0..good.len()).filter(|at| good[*at] != 0).collect();
-    let mut refused = 0;
     for at in used.iter().step_by(used.len() / 60) {
         let mut bytes = good.clone();
         bytes[*at] ^= 0x40;
-        fs::write(folder.file(), &bytes).expect("there is room");
-        let opened = std::panic::catch_unwind(|| {
-            let store = Store::open(&folder.0, &owner)?;
-            store.load::<Pbft>(&context, ME)
-        });
-        match opened.expect("a damaged file does not make anybody panic") {
-            Err(_) => refused += 1,
-            Ok((_, stored)) => {
-                let stored = stored.expect("a record that is gone would be a loss");
-                assert_eq!((&*stored.record, &stored.blocks[..]), (&record(6), &blocks[1..3]));
-            }
+        if let Ok(stored) = found(&folder, &bytes) {
+            let stored = stored.expect("a record that is gone would be a loss");
+            assert_eq!((&*stored.record, &stored.blocks[..]), (&record(6), &blocks[1..3]));
         }
     }
-    assert!(refused > 20, "{refused} of about 60 were refused");
+}
+
+#[test]
+fn a_damaged_record_or_block_is_refused() {
+    let folder = Folder::new("hit");
+    let (context, blocks) = filled(&folder);
+    let good = fs::read(folder.file()).expect("it is there");
+    let mut block = Vec::new();
+    blocks[1].save(&mut block);
+    for kept in [seal::<Pbft>(&context, ME, &record(6)), block] {
+        let places: Vec<_> = (0..good.len()).filter(|at| good[*at..].starts_with(&kept)).collect();
+        assert!(!places.is_empty());
+        for offset in (0..kept.len()).step_by(kept.len() / 8) {
+            let mut bytes = good.clone();
+            places.iter().for_each(|at| bytes[at + offset] ^= 1);
+            let error = found(&folder, &bytes).expect_err("it is another one");
+            assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        }
+    }
 }
 
 #[test]
