@@ -14,7 +14,7 @@ use byzlab_crypto::{
 
 use crate::{
     Block, Context, Protocol, Time, View,
-    smr::{Commitment, Commits, WireBlock},
+    smr::{Commit, Commits, WireBlock},
 };
 
 /// A value with a durable form. One value has one form, and what is loaded was checked.
@@ -240,17 +240,17 @@ impl Durable for Block {
     }
 }
 
-impl<T: Commitment> Durable for Commits<T> {
+impl<C: Commit + Durable> Durable for Commits<C> {
     fn save(&self, to: &mut Vec<u8>) {
         self.decided.save(to);
         self.pending.save(to);
     }
 
     fn load(context: &Context, from: &mut &[u8]) -> Result<Self, Reject> {
-        let (decided, pending) = <(Option<Certificate<T>>, _)>::load(context, from)?;
+        let (decided, pending) = <(Option<C>, _)>::load(context, from)?;
         let commits = Commits { decided, pending };
         let mut all = commits.decided.iter().chain(&commits.pending);
-        match all.all(|certificate| certificate.statement().commits()) {
+        match all.all(Commit::decides) {
             true => Ok(commits),
             false => Err(Reject::Malformed("votes of another phase")),
         }

@@ -3,7 +3,7 @@
 //! A protocol is a value that takes inputs and puts effects ([`Protocol`]). It has no clock, no
 //! randomness, no input or output: a runtime gives it all of that, and the same code runs in the
 //! simulator and over a network. Each protocol's folder is a lecture; start at
-//! [`dolev_strong`], [`pbft`] or [`hotstuff`].
+//! [`dolev_strong`], [`pbft`], [`hotstuff`] or [`hotstuff_chained`].
 
 pub mod attack;
 pub mod broken;
@@ -14,6 +14,7 @@ pub mod durable;
 pub mod effects;
 mod field;
 pub mod hotstuff;
+pub mod hotstuff_chained;
 mod packet;
 pub mod pbft;
 pub mod protocol;

@@ -165,6 +165,9 @@ pub struct About {
     pub kinds: &'static [Kind],
     /// The numbered lines of its pseudo-code, as in its lecture.
     pub lines: &'static [&'static str],
+    /// In how many later views a block is still worked on after its own: 0 where a view decides its
+    /// own proposal. Message delays are counted over all these views.
+    pub pipeline: u64,
     /// The published costs of a run without faults.
     pub good_case: fn(n: usize, f: usize) -> GoodCase,
     /// Whether conflicting decisions name at least `meet` culprits.

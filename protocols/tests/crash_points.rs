@@ -1,4 +1,4 @@
-//! A party of PBFT or HotStuff crashes between any two effects and comes back with its disk: it says
+//! A party of a block protocol crashes between any two effects and comes back with its disk: it says
 //! again what it said, or nothing, and the others do not notice.
 
 use std::{
@@ -12,6 +12,7 @@ use byzlab_protocols::{
     Span, Stored, Target, Time,
     durable::{seal, unseal},
     hotstuff::HotStuff,
+    hotstuff_chained::ChainedHotStuff,
     pbft::Pbft,
     step,
 };
@@ -240,6 +241,10 @@ const PBFT: Trial = Trial { before: Time(DELTA.0 * 12), until: Time(DELTA.0 * 28
 const HOTSTUFF: Trial =
     Trial { before: Time(DELTA.0 * 10), until: Time(DELTA.0 * 120), decisions: 3 };
 
+/// The same. Its two empty blocks take part in it.
+const CHAINED: Trial =
+    Trial { before: Time(DELTA.0 * 10), until: Time(DELTA.0 * 120), decisions: 3 };
+
 impl Trial {
     /// The steps of the victim without any crash, and how many effects each has.
     fn steps<P: Protocol>(self) -> Vec<usize> {
@@ -297,4 +302,14 @@ fn a_crash_of_hotstuff_between_any_two_effects_does_no_harm() {
 #[test]
 fn a_second_crash_of_hotstuff_while_coming_back_does_no_harm() {
     HOTSTUFF.while_coming_back::<HotStuff>();
+}
+
+#[test]
+fn a_crash_of_chained_hotstuff_between_any_two_effects_does_no_harm() {
+    CHAINED.between_any_two_effects::<ChainedHotStuff>();
+}
+
+#[test]
+fn a_second_crash_of_chained_hotstuff_while_coming_back_does_no_harm() {
+    CHAINED.while_coming_back::<ChainedHotStuff>();
 }

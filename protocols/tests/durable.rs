@@ -3,15 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use byzlab_crypto::{
-    Certificate, Claim, Committee, Digest, KeyRing, PartyId, Reject, Scheme, Signer,
+    Certificate, Claim, Committee, Digest, KeyRing, PartyId, Reject, Scheme, Signer, StatementSet,
 };
 use byzlab_protocols::{
     Block, Context, Durable, Leaders, Protocol, Span, View,
     dolev_strong::{self, DolevStrong},
     durable::{seal, unseal},
     hotstuff::{self, HotStuff, Phase, Qc},
+    hotstuff_chained::{self, ChainedHotStuff, Decided},
     pbft::{self, Pbft},
-    smr::Commits,
+    smr::{Commits, Header},
 };
 
 const ME: PartyId = PartyId(2);
@@ -137,6 +138,81 @@ fn the_record_of_hotstuff_comes_back_or_is_refused() {
     });
 }
 
+/// A block of view 7 on one of view 6, which stands on a certificate of view 5.
+fn chained_record(context: &Context, signers: &[Signer]) -> hotstuff_chained::Record {
+    let header = |view: u64, parent| Header {
+        instance: context.committee.instance(),
+        height: view,
+        parent,
+        view: View(view),
+        proposer: PartyId(1),
+        justify_view: View(view - 1),
+        justification: Digest::ZERO,
+        payload: Digest::ZERO,
+    };
+    let middle = header(6, Digest::of("byzlab/test/1", b"block"));
+    let top = header(7, middle.hash());
+    let vote = hotstuff_chained::Vote {
+        view: View(7),
+        hash: top.hash(),
+        justify_view: View(6),
+        locks: View(5),
+    };
+    let high = certificate(context, signers, &vote);
+    let timeouts = signers.iter().take(3).map(|signer| {
+        let timeout = hotstuff_chained::Timeout { view: View(8), high_view: View(7) };
+        signer.sign(timeout)
+    });
+    let timeouts = StatementSet::gather(&context.committee, timeouts).expect("their own keys");
+    hotstuff_chained::Record {
+        view: View(9),
+        entry: Some(hotstuff_chained::TimeoutCertificate {
+            timeouts,
+            view: View(8),
+            high: Some(high.clone()),
+        }),
+        voted: Some(vote),
+        timed_out: View(8),
+        proposed: Some((View(5), top.hash())),
+        high: Some(high.clone()),
+        locked: Some((View(6), middle.hash())),
+        commits: Commits {
+            decided: None,
+            pending: Some(Decided { certificate: high, above: vec![top, middle] }),
+        },
+        restarts: 2,
+    }
+}
+
+#[test]
+fn the_record_of_chained_hotstuff_comes_back_or_is_refused() {
+    let (context, signers) = context(b"mine");
+    holds::<ChainedHotStuff>(&chained_record(&context, &signers), &context, |record| {
+        let mut bytes = Vec::new();
+        record.entry.save(&mut bytes);
+        record.high.save(&mut bytes);
+        record.commits.save(&mut bytes);
+        bytes
+    });
+}
+
+#[test]
+fn a_decision_over_a_gap_is_not_taken_back() {
+    let (context, signers) = context(b"mine");
+    let mut record = chained_record(&context, &signers);
+    let pending = record.commits.pending.as_mut().expect("one waits");
+    pending.above[1].justify_view = View(4);
+    pending.above[0].parent = pending.above[1].hash();
+    let vote = hotstuff_chained::Vote {
+        hash: pending.above[0].hash(),
+        ..pending.certificate.statement().clone()
+    };
+    pending.certificate = certificate(&context, &signers, &vote);
+    let sealed = seal::<ChainedHotStuff>(&context, ME, &record);
+    let refused = Err(Reject::Malformed("not three blocks of consecutive views"));
+    assert_eq!(unseal::<ChainedHotStuff>(&context, ME, &sealed), refused);
+}
+
 #[test]
 fn the_record_of_dolev_strong_comes_back_or_is_refused() {
     let (context, _) = context(b"mine");
@@ -169,6 +245,7 @@ fn a_record_of_one_protocol_is_none_of_another() {
     let (context, signers) = context(b"mine");
     let sealed = seal::<Pbft>(&context, ME, &pbft_record(&context, &signers));
     assert!(unseal::<HotStuff>(&context, ME, &sealed).is_err());
+    assert!(unseal::<ChainedHotStuff>(&context, ME, &sealed).is_err());
     assert!(unseal::<DolevStrong>(&context, ME, &sealed).is_err());
 }
 

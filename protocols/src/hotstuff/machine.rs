@@ -48,7 +48,7 @@ pub struct Record {
     /// The lock: the highest pre-commit certificate that was voted on; none for genesis.
     pub locked: Option<Qc>,
     /// What is decided, and the commit certificate that waits for bodies.
-    pub commits: Commits<Vote>,
+    pub commits: Commits<Qc>,
     /// How often the party was restarted.
     pub restarts: u64,
 }

@@ -53,7 +53,7 @@ pub struct Record {
     /// The last view in which it sent vote2.
     pub voted2: View,
     /// What is decided, and the commit certificate that waits for bodies.
-    pub commits: Commits<Vote2>,
+    pub commits: Commits<Certificate<Vote2>>,
 }
 
 durable!(Record { status, lock, proposed, voted, voted2, commits });
