@@ -30,11 +30,16 @@ const DELTA: Span = Span::millis(150);
 /// Hands frames to the intakes of the others at once: a network in memory.
 struct Memory<P: Protocol> {
     own: PartyId,
+    journals: PathBuf,
+    owner: Owner,
     others: Arc<Vec<Mutex<Intake<P>>>>,
 }
 
 impl<P: Protocol> Link for Memory<P> {
     fn carry(&mut self, outgoing: Outgoing) {
+        let lives = journal::read(&self.journals, &self.owner).expect("they are whole");
+        let written = lives.last().and_then(|life| life.entries.last()).map(|entry| entry.at);
+        assert!(written >= Some(outgoing.at.0), "it left before what it came of was written down");
         for party in PartyId::all(N).filter(|party| *party != self.own) {
             if outgoing.to == Target::All || outgoing.to == Target::One(party) {
                 let intake = self.others[party.index()].lock().expect("nobody panics").clone();
@@ -145,8 +150,13 @@ impl<P: Attack> Run<P> {
         };
         let shown = self.shown.clone();
         let show = move |status| shown.lock().expect("nobody panics")[party] = status;
-        Node::start(config, inbox, Memory { own, others: self.intakes.clone() }, show)
-            .expect("its own folder")
+        let link = Memory {
+            own,
+            journals: config.journals.clone(),
+            owner: Owner::of::<P>(&self.parts.context, own),
+            others: self.intakes.clone(),
+        };
+        Node::start(config, inbox, link, show).expect("its own folder")
     }
 
     fn kill(&mut self, party: usize) {
