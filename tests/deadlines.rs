@@ -253,6 +253,51 @@ fn hotstuff_decides_soon_after_gst() {
     }
 }
 
+/// A silent primary of classic PBFT costs T0 = 8Δ, the next one twice as much from the time on at
+/// which a quorum has asked for it, and so on; then view change, new-view with the batch, and two
+/// rounds.
+#[test]
+fn silent_primaries_cost_classic_pbft_a_doubled_time_each() {
+    for (n, f) in [(4, 1), (7, 2), (10, 3)] {
+        for lost in 1..=f {
+            for delay in [1, 10, DELTA] {
+                let parties: Vec<u64> = (0..lost).collect();
+                let network =
+                    format!("[network]\ndelta = \"{DELTA}ms\"\ndelay.constant = \"{delay}ms\"\n");
+                let goal = "[stop]\ndecisions = 1";
+                let (end, run) = done(&silent("pbft-classic", n, &parties, &network, goal), 1);
+                let waited: u64 = (0..lost).map(|view| 8 * DELTA << view).sum();
+                let expected = waited + (lost - 1) * delay + 4 * delay;
+                assert_eq!(end, expected * MS, "n={n} lost={lost} delay={delay}");
+                assert_eq!(run.metrics.lost_views, lost);
+            }
+        }
+    }
+}
+
+/// After GST: what fits before it may have doubled the time twice; then f silent primaries, two views
+/// in which not everybody is yet, and one that executes, each with its doubled time and 4Δ.
+#[test]
+fn classic_pbft_executes_soon_after_gst() {
+    for (n, f) in [(4, 1), (7, 2)] {
+        for before in ["bounded", "unbounded", "lossy"] {
+            (0..SEEDS).into_par_iter().for_each(|seed| {
+                let gst = 1 + spread(seed, 6, 24 * DELTA);
+                let network = network(before, gst, seed);
+                let first = spread(seed, 7, n);
+                let parties: Vec<u64> = (first..first + f).map(|party| party % n).collect();
+                let goal = "[workload]\ncommands = 3";
+                let toml = silent("pbft-classic", n, &parties, &network, goal);
+                let (end, _) = done(&toml, seed);
+                let views: u64 = (0..=f + 2).map(|view| (8 << (2 + view).min(6)) + 4).sum();
+                let settled = 32 + 16 + 8;
+                let deadline = gst + DELTA * (settled + views + 8 + 3 * 8 + 8);
+                assert!(end <= deadline * MS, "n={n} {before} seed {seed}: {end}");
+            });
+        }
+    }
+}
+
 /// At the deadline everything that was due by then has happened: what is not decided is late.
 #[test]
 fn a_run_that_ends_at_the_deadline_is_judged_by_it() {
@@ -282,6 +327,15 @@ fn without_a_deadline_termination_is_not_promised() {
         ("protocol = \"hotstuff-chained\"", true),
         ("protocol.hotstuff-chained = { patience = 5 }", false),
         ("protocol.hotstuff-chained = { salvage = false }", false),
+        ("protocol = \"pbft-classic\"", true),
+        ("protocol = \"pbft-classic\"\nleaders = \"stable\"", false),
+        // Doubled until it is enough.
+        ("protocol.pbft-classic = { patience = 1 }", true),
+        (
+            "protocol = \"pbft-classic\"\nworkload.to = [1]\n\
+             network = { gst = \"2s\", before_gst = \"lossy\" }",
+            false,
+        ),
         ("protocol = \"pbft\"\nnetwork.model = \"asynchrony\"", false),
         (
             "protocol = \"hotstuff\"\nworkload.to = [1]\n\

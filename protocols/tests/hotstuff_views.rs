@@ -190,7 +190,7 @@ fn a_commit_certificate_that_waits_stays_on_disk_while_its_holder_recovers() {
     };
     let commits = Commits { decided: commit(&first), pending: commit(&third) };
     let record = Record { view: View(4), commits, ..Record::default() };
-    let stored = Stored { record: Arc::new(record), blocks: vec![first.clone()] };
+    let stored = Stored { record: Arc::new(record), blocks: vec![first.clone()], snapshot: None };
     let mut party = HotStuff::new(&room.context, room.signers[0].clone(), &Params::default());
     let mut fx = Effects::at(Time::ZERO.after(Span::millis(900)));
     party.start(Some(&stored), &mut fx);

@@ -142,6 +142,7 @@ fn the_cases_break_what_is_broken() {
         ("pbft", "M59"),
         ("hotstuff", "M41"),
         ("hotstuff-chained", "M37"),
+        ("pbft-classic", "no-null"),
     ];
     for (protocol, id) in broken {
         assert!(breaks(protocol, id), "{protocol}: no case shows that {id} is broken");
@@ -169,6 +170,11 @@ fn chained_hotstuff_keeps_its_promises() {
 }
 
 #[test]
+fn pbft_classic_keeps_its_promises() {
+    within("pbft-classic", 10);
+}
+
+#[test]
 fn dolev_strong_keeps_its_promises_with_real_signatures() {
     signed("dolev-strong-ed25519", "dolev-strong");
 }
@@ -189,6 +195,11 @@ fn chained_hotstuff_keeps_its_promises_with_real_signatures() {
 }
 
 #[test]
+fn pbft_classic_keeps_its_promises_with_real_signatures() {
+    signed("pbft-classic-ed25519", "pbft-classic");
+}
+
+#[test]
 fn dolev_strong_accuses_nobody_honest_beyond_its_bound() {
     beyond("dolev-strong-beyond", "dolev-strong", 6);
 }
@@ -206,4 +217,9 @@ fn hotstuff_accuses_nobody_honest_beyond_its_bound() {
 #[test]
 fn chained_hotstuff_accuses_nobody_honest_beyond_its_bound() {
     beyond("hotstuff-chained-beyond", "hotstuff-chained", 10);
+}
+
+#[test]
+fn pbft_classic_accuses_nobody_honest_beyond_its_bound() {
+    beyond("pbft-classic-beyond", "pbft-classic", 10);
 }

@@ -103,7 +103,7 @@ impl Record {
                 self.digest = Some(format!("{digest:#}"));
                 self.hops = Some(hops);
             }
-            What::Conflicted { slot, digest } => {
+            What::Conflicted { slot, digest } | What::Installed { slot, log: digest } => {
                 self.slot = Some(slot);
                 self.digest = Some(format!("{digest:#}"));
             }
@@ -143,6 +143,11 @@ impl Record {
                     .as_ref()
                     .map(|proof| signers(&proof.signers()))
                     .unwrap_or_default();
+            }
+            Detail::Installed(installed) => {
+                let ids: Vec<_> = installed.requests.iter().map(ToString::to_string).collect();
+                self.text = ids.join(" ");
+                self.signers = signers(&installed.proof.signers());
             }
             Detail::Reply(reply) => {
                 let result = String::from_utf8_lossy(&reply.result).into_owned();

@@ -155,6 +155,7 @@ const ABOUT: About = About {
         "accuse",
     ],
     pipeline: 2,
+    slots: false,
     good_case: |n, _| GoodCase { hops: 7, messages: 2 * (n as u64 - 1) },
     accountable: true,
     recovers: true,
