@@ -156,7 +156,6 @@ const ABOUT: About = About {
     ],
     slots: false,
     pipeline: 2,
-    slots: false,
     good_case: |n, _| GoodCase { hops: 7, messages: 2 * (n as u64 - 1) },
     accountable: true,
     recovers: true,

@@ -164,7 +164,6 @@ const ABOUT: About = About {
     ],
     pipeline: 0,
     slots: true,
-    pipeline: 0,
     good_case: |n, _| GoodCase { hops: 3, messages: 2 * n as u64 * (n as u64 - 1) },
     accountable: true,
     recovers: true,

@@ -244,9 +244,9 @@ impl Candidates<'_> {
             {
                 let (mut from, mut to) = (from, to);
                 if side == 0 {
-                    from.remove(gone)
+                    from.remove(gone);
                 } else {
-                    to.remove(gone)
+                    to.remove(gone);
                 }
                 if !from.is_empty() && !to.is_empty() {
                     self.with(|scenario| scenario.cuts[at].links = vec![(from, to)]);

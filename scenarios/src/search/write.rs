@@ -190,7 +190,7 @@ fn links(out: &mut String, cut: &Cut) {
                     groups.push(*from);
                 }
             }
-            let groups: Vec<_> = groups.iter().map(|group| list(group)).collect();
+            let groups: Vec<_> = groups.iter().map(list).collect();
             writeln!(out, "partition = [{}]", groups.join(", "))
         }
     };
