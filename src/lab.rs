@@ -22,8 +22,8 @@ impl Default for Lab {
 impl Lab {
     /// With the protocols of byzlab.
     pub fn new() -> Lab {
-        let registry = Registry::new().with::<DolevStrong>().with::<Pbft>().with::<HotStuff>();
-        Lab { registry: registry.with::<ChainedHotStuff>().with::<PbftClassic>() }
+        let registry = Registry::new().with::<DolevStrong>().with::<Pbft>().with::<PbftClassic>();
+        Lab { registry: registry.with::<HotStuff>().with::<ChainedHotStuff>() }
     }
 
     /// With one protocol more.

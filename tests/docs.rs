@@ -170,8 +170,8 @@ fn the_lectures_have_the_pseudo_code_of_the_code_and_list_the_library() {
     lecture::<DolevStrong>("dolev_strong");
     lecture::<Pbft>("pbft");
     lecture::<HotStuff>("hotstuff");
-    lecture::<PbftClassic>("pbft_classic");
     lecture::<ChainedHotStuff>("hotstuff_chained");
+    lecture::<PbftClassic>("pbft_classic");
 }
 
 /// The targets of a page's links, outside fenced blocks.

@@ -111,6 +111,16 @@ const TRANSCRIPTS: &[Transcript] = &[
         "protocol = \"hotstuff\"\n[[byzantine]]\nparty = 1\nbehaviour = \"silent\"\n\
          [workload]\nto = [0, 2]",
     ),
+    (
+        "hotstuff-chained-normal",
+        "a request, two empty blocks on it, and a fourth proposal that tells of the decision",
+        "protocol = \"hotstuff-chained\"",
+    ),
+    (
+        "hotstuff-chained-silent-collector",
+        "who should collect the votes of view 3 says nothing: they come with the timeouts",
+        "protocol = \"hotstuff-chained\"\n[[byzantine]]\nparty = 0\nbehaviour = \"silent\"",
+    ),
 ];
 
 /// The names of digests in a transcript: letters in the order in which they appear.

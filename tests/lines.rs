@@ -44,6 +44,20 @@ const HOTSTUFF: &[&str] = &[
      [network]\ngst = \"2s\"\nbefore_gst = \"lossy\"\ndelay_before_gst.constant = \"10ms\"",
 ];
 
+const HOTSTUFF_CHAINED: &[&str] = &[
+    // Everything goes well.
+    "",
+    // Two votes of one party in a view: accused.
+    "[[byzantine]]\nparty = 2\nbehaviour = \"double-vote\"",
+    // The leader of view 1 says nothing: timeouts, amplified by those who had nothing to ask for.
+    "[[byzantine]]\nparty = 1\nbehaviour = \"silent\"\n[workload]\nto = [0, 2]",
+    // The leader of view 4 proposes on genesis, against all locks.
+    "[attack]\nname = \"HS3\"",
+    // Party 3 hears nothing for a while: it is helped, and fetches what it missed.
+    "[[event]]\nuntil = \"1500ms\"\npartition = [[0, 1, 2], [3]]\n\
+     [network]\ngst = \"2s\"\nbefore_gst = \"lossy\"\ndelay_before_gst.constant = \"10ms\"",
+];
+
 const PBFT_CLASSIC: &[&str] = &[
     // Two intervals of checkpoints.
     "[workload]\ncommands = 40",
@@ -59,20 +73,6 @@ const PBFT_CLASSIC: &[&str] = &[
     // Party 3 gets no batches, and fetches what is decided.
     "[network]\ngst = \"2s\"\nbefore_gst = \"lossy\"\ndelay_before_gst.constant = \"10ms\"\n\
      [[rule]]\non = { kind = \"pre-prepare\", to = 3 }\ndo = \"drop\"",
-];
-
-const HOTSTUFF_CHAINED: &[&str] = &[
-    // Everything goes well.
-    "",
-    // Two votes of one party in a view: accused.
-    "[[byzantine]]\nparty = 2\nbehaviour = \"double-vote\"",
-    // The leader of view 1 says nothing: timeouts, amplified by those who had nothing to ask for.
-    "[[byzantine]]\nparty = 1\nbehaviour = \"silent\"\n[workload]\nto = [0, 2]",
-    // The leader of view 4 proposes on genesis, against all locks.
-    "[attack]\nname = \"HS3\"",
-    // Party 3 hears nothing for a while: it is helped, and fetches what it missed.
-    "[[event]]\nuntil = \"1500ms\"\npartition = [[0, 1, 2], [3]]\n\
-     [network]\ngst = \"2s\"\nbefore_gst = \"lossy\"\ndelay_before_gst.constant = \"10ms\"",
 ];
 
 /// How often each line fired at honest parties, over all these scenarios.

@@ -229,6 +229,19 @@ const BEHAVES: &[(&str, Shown)] = &[
         ),
     ),
     (
+        "stale",
+        Falls(
+            "protocol.pbft = { broken = \"M31\" }\nleaders = [1, 0]\nworkload.commands = 4\n\
+         network = { gst = \"2s\", delay_before_gst = { constant = \"10ms\" } }\n\
+         [[byzantine]]\nparty = 0\nbehaviour.stale = { part = \"own\" }\n\
+         when = { views = \"2..3\" }\n\
+         [[rule]]\non = { to = [0, 2, 3], kind = \"vote2\", view = 1 }\ndo.hold_until = \"2s\"\n\
+         [[rule]]\non = { from = 1, to = [0, 2, 3], kind = \"commit\" }\ndo.hold_until = \"2s\"\n\
+         [[rule]]\non = { from = 1, to = 0, kind = \"status\", view = 2 }\ndo.hold_until = \"2s\"",
+            Property::Agreement,
+        ),
+    ),
+    (
         "random",
         Falls(
             "protocol.dolev-strong = { broken = \"one-value\" }\nf = 1\n[workload]\ncommands = 8\n\

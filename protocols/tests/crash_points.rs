@@ -1,5 +1,5 @@
-//! A party of a block protocol crashes between any two effects and comes back with its disk: it says
-//! again what it said, or nothing, and the others do not notice.
+//! A party of PBFT, in either form, or of HotStuff, in either form, crashes between any two effects and
+//! comes back with its disk: it says again what it said, or nothing, and the others do not notice.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

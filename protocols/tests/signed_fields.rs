@@ -80,6 +80,17 @@ fn a_hotstuff_view_change_binds_every_field() {
 }
 
 #[test]
+fn what_is_signed_in_chained_hotstuff_binds_every_field() {
+    signs!(hotstuff_chained::Vote {
+        view: View(3) => View(4),
+        hash: ONE => OTHER,
+        justify_view: View(2) => View(1),
+        locks: View(1) => View(0),
+    });
+    signs!(hotstuff_chained::Timeout { view: View(2) => View(3), high_view: View(0) => View(1) });
+}
+
+#[test]
 fn a_classic_pbft_vote_binds_every_field() {
     signs!(pbft_classic::Prepare { view: View(2) => View(3), slot: 1 => 2, digest: ONE => OTHER });
     signs!(pbft_classic::Commit { view: View(2) => View(3), slot: 1 => 2, digest: ONE => OTHER });
@@ -99,17 +110,6 @@ fn a_classic_pbft_view_change_binds_every_field() {
         changes: ONE => OTHER,
         proposals: ONE => OTHER,
     });
-}
-
-#[test]
-fn what_is_signed_in_chained_hotstuff_binds_every_field() {
-    signs!(hotstuff_chained::Vote {
-        view: View(3) => View(4),
-        hash: ONE => OTHER,
-        justify_view: View(2) => View(1),
-        locks: View(1) => View(0),
-    });
-    signs!(hotstuff_chained::Timeout { view: View(2) => View(3), high_view: View(0) => View(1) });
 }
 
 #[test]
@@ -138,13 +138,13 @@ fn every_kind_of_statement_has_a_domain_of_its_own() {
         hotstuff::Vote::DOMAIN,
         hotstuff::NewView::DOMAIN,
         hotstuff::Timeout::DOMAIN,
+        hotstuff_chained::Vote::DOMAIN,
+        hotstuff_chained::Timeout::DOMAIN,
         pbft_classic::Prepare::DOMAIN,
         pbft_classic::Commit::DOMAIN,
         pbft_classic::Checkpoint::DOMAIN,
         pbft_classic::ViewChange::DOMAIN,
         pbft_classic::NewView::DOMAIN,
-        hotstuff_chained::Vote::DOMAIN,
-        hotstuff_chained::Timeout::DOMAIN,
         Header::DOMAIN,
         Command::DOMAIN,
     ];

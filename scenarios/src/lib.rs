@@ -17,6 +17,7 @@ mod theorem;
 pub mod compare;
 pub mod export;
 pub mod report;
+pub mod search;
 
 pub use check::{FiredCount, Violation};
 pub use compare::Histogram;
@@ -28,7 +29,7 @@ pub use file::{
 pub use judge::{Judge, Outcome, PropertyVerdict, Verdict};
 pub use metrics::{KindCosts, Latency, Metrics, PartyCosts};
 pub use registry::{AttackInfo, Entry, Registry};
-pub use run::{Options, Run, StoppedBy, Timing};
+pub use run::{Explored, Options, Run, StoppedBy, Timing};
 pub use scenario::{
     AttackSpec, Compare, Demand, Expect, Fault, Finding, NetworkSpec, Property, ProtocolChoice,
     Reach, RuleSpec, Scenario, Traitor, Workload,

@@ -9,6 +9,7 @@ mod merge;
 mod output;
 mod run;
 mod schema;
+mod search;
 mod trace;
 mod verify_evidence;
 
@@ -118,6 +119,8 @@ enum Command {
     List(list::ListArgs),
     /// Compare protocols under attack, in one table.
     Compare(compare::CompareArgs),
+    /// Look for a violation and shrink it to the smallest scenario.
+    Search(search::SearchArgs),
     /// Put the parts of a comparison together.
     Merge(merge::MergeArgs),
     /// Print and filter a recorded run.
@@ -153,6 +156,7 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         Command::Explain(args) => explain::explain(args, registry, &mut output),
         Command::List(args) => list::list(args, registry, &mut output),
         Command::Compare(args) => compare::compare(args, registry, &mut output),
+        Command::Search(args) => search::search(args, registry, &mut output),
         Command::Merge(args) => merge::merge(args, registry, &mut output),
         Command::Trace(args) => trace::trace(args, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),

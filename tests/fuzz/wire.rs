@@ -165,13 +165,13 @@ fn hotstuff_takes_any_bytes() {
 }
 
 #[test]
-fn pbft_classic_takes_any_bytes() {
-    fuzz::<PbftClassic>();
+fn chained_hotstuff_takes_any_bytes() {
+    fuzz::<ChainedHotStuff>();
 }
 
 #[test]
-fn chained_hotstuff_takes_any_bytes() {
-    fuzz::<ChainedHotStuff>();
+fn pbft_classic_takes_any_bytes() {
+    fuzz::<PbftClassic>();
 }
 
 #[test]
@@ -180,8 +180,8 @@ fn no_part_of_a_message_is_a_message() {
     cut::<DolevStrong>();
     cut::<Pbft>();
     cut::<HotStuff>();
-    cut::<PbftClassic>();
     cut::<ChainedHotStuff>();
+    cut::<PbftClassic>();
 }
 
 #[test]

@@ -98,8 +98,8 @@ const ABOUT: About = About {
         "none or two: decide the default",
         "accuse the sender",
     ],
-    slots: false,
     pipeline: 0,
+    slots: false,
     good_case: |n, f| {
         let n = n as u64;
         let messages = if f == 0 { n - 1 } else { n * (n - 1) };

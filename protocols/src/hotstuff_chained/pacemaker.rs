@@ -123,6 +123,8 @@ impl ChainedHotStuff {
             return;
         }
         fx.note(12);
+        // Given up before it is entered: nothing is proposed or voted for in it.
+        self.record.timed_out = self.record.timed_out.max(view);
         self.enter(view, None, fx);
         if self.gave_up < self.view && view == self.view {
             self.gave_up = view;

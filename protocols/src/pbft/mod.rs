@@ -133,8 +133,8 @@ const ABOUT: About = About {
         "fetch a block",
         "accuse",
     ],
-    slots: false,
     pipeline: 0,
+    slots: false,
     good_case: |n, _| {
         let n = n as u64;
         GoodCase { hops: 3, messages: 3 * n * (n - 1) + 2 * (n - 1) }
