@@ -222,8 +222,7 @@ impl Suite<'_> {
         let scenario = job.document.resolve(job.seed, self.registry)?;
         let entry = self.registry.get(scenario.protocol.about.name);
         let entry = entry.expect("the decoder takes protocols from the registry");
-        let options =
-            Options { trace: self.records(), clock: self.args.timing.then_some(clock) };
+        let options = Options { trace: self.records(), clock: self.args.timing.then_some(clock) };
         let run = entry.run(&scenario, &options);
         if self.records() {
             let repeat = repeat(self.args, job.path, scenario.seed);

@@ -114,7 +114,14 @@ fn show(record: &Record) -> String {
         let word = |key: &str| run["report"][key].to_string();
         let named = ["scenario", "protocol", "n", "f", "seed", "outcome"];
         let words = named.map(|key| format!("{key} {}", word(key)));
-        return format!("{:>7}  {:>12}    {:>3}  {:<10} {}", "", "", "", record.what, words.join(" "));
+        return format!(
+            "{:>7}  {:>12}    {:>3}  {:<10} {}",
+            "",
+            "",
+            "",
+            record.what,
+            words.join(" ")
+        );
     }
     let mut line = format!(
         "{:>7}  {:>12.3}ms  {:>3}  {:<10}",

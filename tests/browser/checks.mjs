@@ -58,14 +58,18 @@ const CHECKS = {
       const { diagram, canvas } = byzlab.diagrams[0];
       const box = canvas.getBoundingClientRect();
       const { run } = byzlab.model;
-      return diagram.items.filter((item) => item.part).map(({ row, part: [x0, y0, x1, y1] }) => {
-        const share = [0.5, 0.35, 0.65, 0.2, 0.8].find((at) => {
-          const hit = diagram.hit(x0 + (x1 - x0) * at, y0 + (y1 - y0) * at);
-          return hit?.row === row;
-        });
-        const at = share ?? -1;
-        return { id: run.id[row], at, x: box.x + x0 + (x1 - x0) * at, y: box.y + y0 + (y1 - y0) * at };
-      }).filter(({ at }) => at >= 0);
+      const places = diagram.items.filter((item) => item.part).flatMap(({ row, part: [x0, y0, x1, y1] }) => (
+        [0.5, 0.35, 0.65, 0.2, 0.8].map((at) => ({
+          row, id: run.id[row], x: Math.round(x0 + (x1 - x0) * at), y: Math.round(y0 + (y1 - y0) * at),
+        }))));
+      // Where lines cross, the pointer is at one of them: those places say nothing.
+      const alone = ({ row, x, y }) => [-2, 0, 2].every((by) => (
+        diagram.hit(x + by, y)?.row === row && diagram.hit(x, y + by)?.row === row));
+      const seen = new Set();
+      return places.filter((place) => alone(place) && !seen.has(place.row) && seen.add(place.row))
+        .map(({ id, x, y }) => ({
+          id, x: Math.round(box.x) + canvas.clientLeft + x, y: Math.round(box.y) + canvas.clientTop + y,
+        }));
     });
     check(points.length >= 20, `${points.length} messages can be pointed at`);
     for (const { id, x, y } of points.slice(0, 40)) {
@@ -149,8 +153,13 @@ const CHECKS = {
     writeFileSync(trace, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
     byzlab('report', trace, '--out', file);
     const page = await open(chromium, file);
-    for (let step = 0; step < 25; step += 1) await page.keyboard.press('ArrowRight');
-    check((await page.textContent('pre.line')).includes('<img src=x'), 'shown as text');
+    let shown = 0;
+    for (let step = 0; step < 25; step += 1) {
+      await page.keyboard.press('ArrowRight');
+      const texts = await page.$$eval('pre.line, pre.text', (found) => found.map((element) => element.textContent));
+      shown += Number(texts.some((text) => text.includes(hostile)));
+    }
+    check(shown > 20, `shown as text in ${shown} of 25 events`);
     equal(await page.textContent('h1'), hostile, 'the title');
     equal(await page.$$eval('img', (found) => found.length), 0, 'no element');
     equal(await page.evaluate(() => globalThis.hit ?? null), null, 'nothing ran');
@@ -203,7 +212,7 @@ const CHECKS = {
     const page = await open(chromium, many.page);
     const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime);
     check(paint < 1000, `first paint after ${paint} ms`);
-    for (const share of [1, 0.2, 0.02]) {
+    for (const share of [1, 0.2, 0.01]) {
       const frame = await page.evaluate(async (share) => {
         byzlab.scale.show(0, byzlab.scale.length * share);
         const frames = [];

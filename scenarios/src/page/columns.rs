@@ -308,7 +308,8 @@ mod tests {
         let text = "x".repeat(MAX_ONE);
         let mut columns = Columns::new(vec![1000]);
         for id in 1..=1000 {
-            let sent = Record { id, what: "sent".to_owned(), text: text.clone(), ..Record::default() };
+            let sent =
+                Record { id, what: "sent".to_owned(), text: text.clone(), ..Record::default() };
             columns.push(&sent);
         }
         let near = NEAR.min((MAX_TEXT / MAX_ONE) as u64);

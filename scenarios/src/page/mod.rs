@@ -252,9 +252,6 @@ mod tests {
     fn hostile_text_ends_no_element() {
         let hostile = "</script><img src=x onerror=alert(1)>";
         assert!(!embedded(&json!(hostile).to_string()).contains('<'));
-        assert_eq!(
-            escaped(hostile),
-            "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;"
-        );
+        assert_eq!(escaped(hostile), "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;");
     }
 }

@@ -10,9 +10,9 @@ const TOP = 40;
 const FOOT = 10;
 /// So many messages are drawn with heads and labels, so many as lines; more are counted.
 const FULL = 150;
-const LINES = 2500;
+const LINES = 1200;
 /// The width of a bar that counts messages, in pixels.
-const BAR = 9;
+const BAR = 12;
 
 /// The diagram of one run.
 export class Diagram {
@@ -166,12 +166,16 @@ export class Diagram {
   /// The entries of a view joined from lane to lane, since parties enter at different times.
   views() {
     const { context, colours, model } = this;
-    let right = GUTTER;
-    for (const [view, rows] of model.entries) {
+    const [start, stop] = this.scale.rows(model);
+    const list = model.views;
+    const first = (entry) => entry.rows[0];
+    let next = Math.max(lastUpTo(list, start, first) - 1, 0);
+    while (next < list.length && first(list[next]) < stop) {
+      const { view, rows } = list[next];
       const places = rows.map((row) => [this.at(row), this.y(model.run.party[row])]);
       const left = Math.min(...places.map(([x]) => x));
-      if (left > this.width || Math.max(...places.map(([x]) => x)) < GUTTER) continue;
-      if (left < right) continue;
+      next += 1;
+      if (Math.max(...places.map(([x]) => x)) < GUTTER) continue;
       places.sort((one, other) => one[1] - other[1]);
       context.strokeStyle = colours.accent;
       context.lineWidth = 1;
@@ -184,7 +188,8 @@ export class Diagram {
       const label = leader === undefined ? `view ${view}` : `view ${view}, leader ${leader}`;
       const room = context.measureText(label).width + 12;
       tag(context, colours, label, Math.max(left, GUTTER) + 3, 26, colours.accent);
-      right = left + room;
+      const free = this.scale.place(model, this.position(Math.max(left, GUTTER) + room));
+      next = Math.max(next, lastUpTo(list, free - 1, first) + 1);
     }
   }
 
@@ -211,7 +216,7 @@ export class Diagram {
     const { model } = this;
     const parts = [];
     let from = GUTTER;
-    for (const row of model.marks[party]) {
+    for (const row of model.marks.downs[party]) {
       if (model.run.what[row] === model.codes.crashed && from !== null) {
         parts.push([from, this.at(row)]);
         from = null;
@@ -404,25 +409,33 @@ export class Diagram {
   }
 
   marks(level) {
-    const { context, colours, model } = this;
+    const { model } = this;
     const [first, stop] = this.scale.rows(model);
-    const words = Object.fromEntries(Object.entries(model.codes).map(([word, code]) => [code, word]));
     for (let party = 0; party < model.n; party += 1) {
-      const list = model.marks[party];
-      const [from, to] = [lastUpTo(list, first - 1) + 1, lastUpTo(list, stop - 1) + 1];
-      const crowded = to - from > (this.width - GUTTER) / 14;
-      let free = -Infinity;
-      for (let at = from; at < to; at += 1) {
-        const row = list[at];
-        const what = words[model.run.what[row]];
-        const small = what === 'timer' || what === 'entered';
-        const x = this.at(row);
-        if ((small && (crowded || level === 'bars')) || (crowded && x < free)) continue;
-        const size = level === 'full' ? 6 : 4;
-        mark(context, colours, what, x, this.y(party), size);
-        this.items.push({ row, box: [x - 7, this.y(party) - 7, 14, 14] });
-        if (what === 'decided') free = x + 9;
-        if (what === 'decided' && level === 'full') this.decision(row, x, party);
+      const { large, small } = model.marks;
+      const count = lastUpTo(small[party], stop - 1) - lastUpTo(small[party], first - 1);
+      const room = level !== 'bars' && count < (this.width - GUTTER) / 14;
+      if (room) this.laneMarks(small[party], party, level, first, stop);
+      this.laneMarks(large[party], party, level, first, stop);
+    }
+  }
+
+  /// The marks of a lane; where they would cover each other, only the first of them.
+  laneMarks(list, party, level, first, stop) {
+    const { context, colours, model, scale } = this;
+    const end = lastUpTo(list, stop - 1);
+    let at = lastUpTo(list, first - 1) + 1;
+    while (at <= end) {
+      const row = list[at];
+      const x = this.at(row);
+      const what = model.markWords[model.run.what[row]];
+      mark(context, colours, what, x, this.y(party), level === 'full' ? 6 : 4);
+      this.items.push({ row, box: [x - 7, this.y(party) - 7, 14, 14] });
+      if (what === 'decided' && level === 'full') this.decision(row, x, party);
+      at += 1;
+      if (level !== 'full') {
+        const free = scale.place(model, this.position(x + 9));
+        at = Math.max(at, lastUpTo(list, free - 1) + 1);
       }
     }
   }

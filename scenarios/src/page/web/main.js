@@ -108,22 +108,22 @@ class Page {
     const button = (text, label, act) => el('button', {
       type: 'button', 'aria-label': label, title: label, onclick: act,
     }, text);
-    this.play = button('\u25b6 play', 'Play or pause', () => this.toggle());
+    this.play = button('\u25b6 play', '\u25b6 play or pause', () => this.toggle());
     return el('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Controls' },
       button('|\u25c0', 'First event', () => this.select(0)),
       button('\u25c0', 'Event before', () => this.step(-1)),
       this.play,
       button('\u25b6', 'Event after', () => this.step(1)),
       button('\u25b6|', 'Last event', () => this.select(this.model.run.rows - 1)),
-      button('\u2606 next', 'Next event worth a look', () => this.notable(1)),
-      button('\u2716 violation', 'Next violation', () => this.violation()),
+      button('\u2606 next', '\u2606 next event worth a look', () => this.notable(1)),
+      button('\u2716 violation', 'Next \u2716 violation', () => this.violation()),
       button('+', 'Closer', () => this.zoom(0.5)),
       button('\u2212', 'Farther', () => this.zoom(2)),
-      button('all', 'The whole run', () => this.whole()),
-      button('time/order', 'By time or by order of events', () => this.order()),
+      button('all', 'all: the whole run', () => this.whole()),
+      button('time/order', 'time/order: by time or by order of events', () => this.order()),
       el('label', { for: 'filter' }, 'Filter '), this.filter, this.filterNote,
-      button('theme', 'Light or dark', () => this.theme()),
-      button('? keys', 'Keys', () => this.help.showModal()));
+      button('theme', 'theme: light or dark', () => this.theme()),
+      button('? keys', '? keys', () => this.help.showModal()));
   }
 
   diagram(model, at) {

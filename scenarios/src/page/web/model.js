@@ -69,7 +69,8 @@ export class Model {
     const code = Object.fromEntries(['decided', 'entered', 'timer', 'crashed', 'recovered', 'cut',
       'heal', 'gst', 'conflicted', 'rejected', 'panicked'].map((word) => [word, this.code(word)]));
     const notables = new Set(NOTABLE.map((word) => this.code(word)).filter((word) => word > 0));
-    this.marks = Array.from({ length: this.n }, () => []);
+    const lanes = () => Array.from({ length: this.n }, () => []);
+    this.marks = { large: lanes(), small: lanes(), downs: lanes() };
     this.decisions = [];
     this.entries = new Map();
     this.rejected = new Set();
@@ -91,15 +92,26 @@ export class Model {
         this.rejected.add(run.cause[row]);
       }
       if (notables.has(what)) notable.push(row);
-      const drawn = ['decided', 'entered', 'timer', 'crashed', 'recovered', 'conflicted', 'panicked'];
-      if (what > 0 && drawn.some((word) => code[word] === what)) {
-        this.marks[run.party[row]]?.push(row);
-      }
+      if (what > 0) this.mark(row, code);
     }
     this.codes = code;
     this.arrivals = Int32Array.from(arrivals);
+    this.markWords = Object.fromEntries(Object.entries(code).map(([word, of]) => [of, word]));
+    this.views = [...this.entries].map(([view, rows]) => ({ view, rows }));
+    this.views.sort((one, other) => one.rows[0] - other.rows[0]);
     this.equivocations(groups);
     this.violated(notable);
+  }
+
+  /// Lists what is drawn on a lane: what is drawn always, what only where there is room.
+  mark(row, code) {
+    const what = this.run.what[row];
+    const party = this.run.party[row];
+    const large = ['decided', 'crashed', 'recovered', 'conflicted', 'panicked'];
+    if (party >= this.n) return;
+    if (large.some((word) => code[word] === what)) this.marks.large[party].push(row);
+    else if (code.timer === what || code.entered === what) this.marks.small[party].push(row);
+    if (code.crashed === what || code.recovered === what) this.marks.downs[party].push(row);
   }
 
   /// What one party sent of one kind in one view and slot, by what it is about.
