@@ -196,6 +196,19 @@ const CHECKS = {
     await page.context().close();
   },
 
+  async 'the chain shows the blocks and the fork'(chromium) {
+    const page = await open(chromium, violated.page, { hash: '#tab=chain' });
+    const names = await page.$$eval('g.block', (found) => found.map((block) => block.getAttribute('aria-label')));
+    const decided = events(violated.trace).filter(({ what }) => what === 'decided');
+    for (const { digest, slot } of decided) {
+      const name = names.find((text) => text.startsWith(`block ${digest.slice(0, 8)}, height ${slot}, `));
+      check(name?.includes('decided by'), `${digest} is not among ${names}`);
+    }
+    check(names.filter((name) => name.endsWith('in conflict')).length === 2, `${names}`);
+    equal(page.troubles, [], 'console');
+    await page.context().close();
+  },
+
   async 'an address brings the view back'(chromium) {
     const page = await open(chromium, violated.page, { hash: '#e=178&w=0..200000000&f=kind:decide&tab=costs' });
     equal(await page.evaluate(() => [byzlab.model.run.id[byzlab.cursor], byzlab.tab]), [178, 'costs'], 'state');

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 pub use about::{AboutRun, CutOf, KindOf};
 pub use columns::{Columns, MAX_EVENTS};
 
-use crate::Registry;
+use crate::{Registry, check::count};
 
 const STYLE: &str = include_str!("web/style.css");
 
@@ -156,7 +156,7 @@ fn verdict(body: &mut String, run: &Shown) {
     let _ = writeln!(
         body,
         "<header class=\"verdict {class}\"><p class=\"word\">{word}</p><h1>{}</h1>\
-         <p class=\"what\">{} · {} · n={} f={} · seed {} · {} · {} · {} decisions in {:.3} s</p>",
+         <p class=\"what\">{} · {} · n={} f={} · seed {} · {} · {} · {} in {:.3} s</p>",
         escaped(&about.title),
         text("scenario"),
         text("protocol"),
@@ -165,7 +165,7 @@ fn verdict(body: &mut String, run: &Shown) {
         escaped(report["seed"].to_string().trim_matches('"')),
         text("runtime"),
         text("label"),
-        escaped(&report["decisions"].to_string()),
+        escaped(&count(report["decisions"].as_u64().unwrap_or_default() as usize, "decision")),
         report["ended_ns"].as_u64().unwrap_or_default() as f64 / 1e9,
     );
     for violation in violations {

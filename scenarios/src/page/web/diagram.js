@@ -187,8 +187,9 @@ export class Diagram {
       const leader = model.about.leaders?.[view - 1];
       const label = leader === undefined ? `view ${view}` : `view ${view}, leader ${leader}`;
       const room = context.measureText(label).width + 12;
-      tag(context, colours, label, Math.max(left, GUTTER) + 3, 26, colours.accent);
-      const free = this.scale.place(model, this.position(Math.max(left, GUTTER) + room));
+      const place = Math.min(Math.max(left, GUTTER) + 3, this.width - room + 8);
+      tag(context, colours, label, place, 26, colours.accent);
+      const free = this.scale.place(model, this.position(place + room));
       next = Math.max(next, lastUpTo(list, free - 1, first) + 1);
     }
   }
@@ -446,10 +447,13 @@ export class Diagram {
     const voters = model.run.signerLists[model.run.signers[row]] ?? [];
     const value = short(model.run.digests[model.run.digest[row]]);
     const y = this.y(party) + Math.min(this.laneHeight * 0.32, 20);
-    tag(context, colours, value, x - 6, y, colours.good);
-    if (voters.length > 0 && this.laneHeight > 60) {
-      tag(context, colours, `\u25c6 ${voters.join(' ')}`, x - 6, y + 14);
-    }
+    const beside = (text) => {
+      const width = context.measureText(text).width;
+      return x + 10 + width < this.width ? x + 10 : x - 10 - width;
+    };
+    tag(context, colours, value, beside(value), y, colours.good);
+    const by = `\u25c6 ${voters.join(' ')}`;
+    if (voters.length > 0 && this.laneHeight > 60) tag(context, colours, by, beside(by), y + 14);
   }
 
   /// Each violation: crosses on the events that show it, joined by a ruled line.

@@ -62,7 +62,7 @@ function links(model, title, rows, select) {
 
 /// The states of all parties at an event, what is new in it marked.
 export function statesPanel(model, row) {
-  const states = model.stateAt(row);
+  const states = model.stateAt(row < 0 ? model.run.rows - 1 : row);
   const names = [...new Set(states.flatMap((list) => list.map(({ name }) => name)))];
   const acting = row < 0 ? -1 : model.run.party[row];
   const head = el('tr', {}, el('th', { scope: 'col' }, 'state'), ...states.map((_, party) => (
@@ -75,7 +75,9 @@ export function statesPanel(model, row) {
       return el('td', { class: fresh }, `${found?.value ?? ''}${fresh ? ' \u2190' : ''}`);
     })));
   if (names.length === 0) return el('p', {}, 'This file shows no states.');
-  return el('table', {}, el('caption', {}, 'What each party shows of its state; new: \u2190'),
+  return el('table', {}, el('caption', {},
+    row < 0 ? 'What each party shows of its state at the end of the run'
+      : 'What each party shows of its state; new: \u2190'),
     el('thead', {}, head), el('tbody', {}, ...body));
 }
 

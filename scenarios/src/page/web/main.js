@@ -415,6 +415,7 @@ class Page {
   scrollLog() {
     const rows = this.rowsOfLog();
     const at = rows === null ? this.cursor : lastUpTo(rows, this.cursor);
+    this.fillLog();
     if (at >= 0) this.log.scrollTop = this.logTop(at) - 120;
     this.fillLog();
   }

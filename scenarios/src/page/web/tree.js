@@ -41,8 +41,8 @@ export function isChained(model) {
 
 /// The blocks around a height, drawn.
 export function treePanel(model, middle, select) {
-  model.blocks ??= blocks(model);
-  const all = [...model.blocks.values()];
+  model.tree ??= blocks(model);
+  const all = [...model.tree.values()];
   const top = Math.max(...all.map((block) => block.slot), 1);
   const first = Math.max(1, Math.min(middle - HEIGHTS / 2, top - HEIGHTS + 1));
   const shown = all.filter((block) => block.slot >= first && block.slot < first + HEIGHTS);
