@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use common::root;
 
 /// Each room, and the rooms that it may see: `crypto <- protocols <- net/trace <- net/sim <-
-/// scenarios <- byzlab`.
+/// { net/live, scenarios } <- byzlab`.
 const ROOMS: &[(&str, &str, &[&str])] = &[
     ("crypto", "byzlab-crypto", &[]),
     ("protocols", "byzlab-protocols", &["byzlab-crypto"]),

@@ -134,6 +134,15 @@ impl Signer {
         self.instance
     }
 
+    /// The secret key, with which its holder proves who it is outside of statements too: as an
+    /// end of a connection. The ideal scheme has none.
+    pub fn secret_key(&self) -> Option<[u8; 32]> {
+        match &*self.secret {
+            Secret::Ed25519(key) => Some(key.to_bytes()),
+            Secret::Ideal(_) => None,
+        }
+    }
+
     /// Signs a statement.
     pub fn sign<T: Statement>(&self, body: T) -> Verified<T> {
         self.sign_variant(body, 0)

@@ -1,6 +1,6 @@
 //! A recorded run in columns: each field of all events behind each other, as differences in
 //! variable length, so that it deflates to a few bytes an event ([ADR](
-//! ../../../docs/adr/0009-reports-embed-columns.md)).
+//! ../../../docs/adr/0010-reports-embed-columns.md)).
 //!
 //! `page/web/decode.js` reads what stands here; both follow the order of [`FIELDS`].
 

@@ -36,6 +36,7 @@ const MODULES: &[(&str, &str)] = &[
     ("tree.js", include_str!("web/tree.js")),
     ("panels.js", include_str!("web/panels.js")),
     ("inspector.js", include_str!("web/inspector.js")),
+    ("keys.js", include_str!("web/keys.js")),
     ("main.js", include_str!("web/main.js")),
 ];
 

@@ -5,21 +5,14 @@ import { Diagram } from './diagram.js';
 import { el } from './dom.js';
 import { evidencePanel } from './evidence.js';
 import { inspect, linesPanel, sentence, statesPanel } from './inspector.js';
-import { difference_of, lastUpTo, Model } from './model.js';
+import { KEYS } from './keys.js';
+import { difference_of, lastUpTo, Model, related } from './model.js';
 import { costsPanel, propertiesPanel, quorumsPanel } from './panels.js';
 import { Scale } from './scale.js';
 import { parse, predicate } from './search.js';
 import { grouped, line } from './text.js';
 import { isChained, legend, treePanel } from './tree.js';
 
-const KEYS = [
-  ['\u2190 \u2192', 'event before, event after'], ['Shift \u2190 \u2192', 'view before, view after'],
-  ['\u2191 \u2193', 'the lane above, below'], ['[ ]', 'message before, after on this lane'],
-  ['n N', 'next, previous event worth a look'], ['v', 'next violation'],
-  ['+ - 0', 'closer, farther, all'], [', .', 'move left, right'], ['Space', 'play, pause'],
-  ['o', 'by time or by order of events'], ['/', 'filter'], ['e', 'evidence'], ['g', 'go to a time'],
-  ['t', 'light or dark'], ['?', 'these keys'], ['Esc', 'choose nothing'],
-];
 /// So many lines of the list of events are there at once, each so high.
 const LOG_ROWS = 60;
 const LOG_HIGH = 20;
@@ -577,19 +570,6 @@ class Page {
     document.body.append(dialog);
     dialog.showModal();
   }
-}
-
-/// What brought an event about and what it led to; of contradicting messages, what all of them did.
-function related(model, row) {
-  const found = model.causes(row);
-  const { run } = model;
-  const of = run.send[row] >= 0 ? run.send[row] : row;
-  const pair = model.letters.has(of) ? model.pairs.find((rows) => rows.flat().includes(of)) : null;
-  for (const start of pair ? pair.flat() : [row]) {
-    found.add(start);
-    model.effects(start, 4000).forEach((effect) => found.add(effect));
-  }
-  return found;
 }
 
 function legendFor(page) {

@@ -270,3 +270,16 @@ export function difference_of(one, other, line) {
   }
   return one.run.rows === other.run.rows ? -1 : rows;
 }
+
+/// What brought an event about and what it led to; of contradicting messages, what all of them did.
+export function related(model, row) {
+  const found = model.causes(row);
+  const { run } = model;
+  const of = run.send[row] >= 0 ? run.send[row] : row;
+  const pair = model.letters.has(of) ? model.pairs.find((rows) => rows.flat().includes(of)) : null;
+  for (const start of pair ? pair.flat() : [row]) {
+    found.add(start);
+    model.effects(start, 4000).forEach((effect) => found.add(effect));
+  }
+  return found;
+}
