@@ -198,7 +198,7 @@ const CHECKS = {
 
   async 'the chain shows the blocks and the fork'(chromium) {
     const page = await open(chromium, violated.page, { hash: '#tab=chain' });
-    const names = await page.$$eval('g.block', (found) => found.map((block) => block.getAttribute('aria-label')));
+    const names = await page.$$eval('g.block', (found) => found.map((block) => block.getAttribute('aria-description')));
     const decided = events(violated.trace).filter(({ what }) => what === 'decided');
     for (const { digest, slot } of decided) {
       const name = names.find((text) => text.startsWith(`block ${digest.slice(0, 8)}, height ${slot}, `));

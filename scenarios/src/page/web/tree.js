@@ -101,7 +101,7 @@ function node(model, block, place, first, shown, select) {
   const name = `block ${short(run.digests[block.digest])}, height ${block.slot}, view ${block.view}, ${
     about}${rival ? ', in conflict' : ''}`;
   const group = svg('g', { class: `block${parties.length > 0 ? ' decided' : ''}${rival ? ' rival' : ''}`,
-    tabindex: 0, role: 'button', 'aria-label': name });
+    tabindex: 0, role: 'button', 'aria-description': name });
   const lines = [short(run.digests[block.digest]), `h${block.slot} view ${block.view}`,
     parties.length > 0 ? `\u25a0 ${parties.join(' ').slice(0, 16)}` : ''];
   group.append(svg('rect', { x, y, width: 102, height: 46, rx: 3 }));
