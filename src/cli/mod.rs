@@ -7,6 +7,7 @@ mod input;
 mod list;
 mod merge;
 mod output;
+mod report;
 mod run;
 mod schema;
 mod search;
@@ -125,6 +126,8 @@ enum Command {
     Merge(merge::MergeArgs),
     /// Print and filter a recorded run.
     Trace(trace::TraceArgs),
+    /// Make a page of a recorded run, or of two beside each other.
+    Report(report::ReportArgs),
     /// Check whether a file proves guilt, from public keys alone.
     VerifyEvidence(verify_evidence::VerifyArgs),
     /// Print the JSON Schema of scenario files.
@@ -159,19 +162,20 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         Command::Search(args) => search::search(args, registry, &mut output),
         Command::Merge(args) => merge::merge(args, registry, &mut output),
         Command::Trace(args) => trace::trace(args, &mut output),
+        Command::Report(args) => report::report(args, registry, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
         Command::Schema => schema::schema(registry, &mut output),
         Command::Completions(args) => completions::completions(args, command(), &mut output),
     };
     let status = match result.and_then(|status| output.flush().map(|()| status)) {
         Ok(status) => status,
-        Err(failure) => report(&failure, json, &mut output),
+        Err(failure) => tell(&failure, json, &mut output),
     };
     status as i32
 }
 
 /// Says what went wrong, as text on stderr or as JSON on stdout.
-fn report(failure: &Failure, json: bool, output: &mut Output) -> Status {
+fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
     match failure {
         Failure::Io(_, error) if error.kind() == ErrorKind::BrokenPipe => Status::Expected,
         Failure::Io(file, error) => {
