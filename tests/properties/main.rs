@@ -142,7 +142,8 @@ fn the_cases_break_what_is_broken() {
         ("pbft", "M59"),
         ("hotstuff", "M41"),
         ("hotstuff-chained", "M42"),
-        ("pbft-classic", "no-null"),
+        ("pbft-classic", "M37"),
+        ("pbft-classic", "late-votes"),
     ];
     for (protocol, id) in broken {
         assert!(breaks(protocol, id), "{protocol}: no case shows that {id} is broken");
