@@ -208,8 +208,8 @@ pub static BEHAVIOURS: &[BehaviourInfo] = &[
                 doc: "Leaves out the certificates as well",
             },
         ],
-        |can| can.resign,
-        "its messages cannot be signed again",
+        |can| can.resign && can.double_vote,
+        "its messages hold no statement of one party on a view",
     ),
     info(
         "random",
