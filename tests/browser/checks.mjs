@@ -5,6 +5,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { browser, byzlab, check, equal, events, FOLDER, open, recorded } from './harness.mjs';
 
+// Times are printed; they are held only where somebody asks for it, on a machine that is idle.
+const TIMES = process.env.BYZLAB_BROWSER_TIMES === '1';
+
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const violated = recorded('violated', 'beyond/hotstuff-amnesia');
 const equivocating = recorded('equivocating', 'pbft/equivocating-leader');
@@ -224,7 +227,7 @@ const CHECKS = {
     check(bytes < 1e6, `${bytes} bytes`);
     const page = await open(chromium, many.page);
     const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime);
-    check(paint < 1000, `first paint after ${paint} ms`);
+    if (TIMES) check(paint < 1000, `first paint after ${paint} ms`);
     for (const share of [1, 0.2, 0.01]) {
       const frame = await page.evaluate(async (share) => {
         byzlab.scale.show(0, byzlab.scale.length * share);
@@ -239,7 +242,7 @@ const CHECKS = {
         return frames.sort((a, b) => a - b)[30];
       }, share);
       console.log(`      ${bytes} bytes, first paint ${paint.toFixed(0)} ms, median frame ${frame.toFixed(1)} ms`);
-      check(frame < 20, `median frame ${frame} ms at ${share}`);
+      if (TIMES) check(frame < 20, `median frame ${frame} ms at ${share}`);
     }
     await page.context().close();
   },
