@@ -32,7 +32,9 @@ impl PbftClassic {
         self.suspect.disarm(super::Timer::Suspect, fx);
         self.repeat.pause();
         fx.broadcast(Wire::ViewChange(change.wire().into()));
-        // Those who do not know what waits have no reason to leave.
+        // Those who do not know what waits have no reason to leave; the batches of the view that was
+        // left promise nothing.
+        self.taken.clear();
         self.forward_requests(Target::All, fx);
     }
 
