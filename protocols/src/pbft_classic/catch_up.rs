@@ -17,6 +17,10 @@ impl PbftClassic {
     /// Line 11: something has been lacking for a while.
     pub(super) fn repeat(&mut self, fx: &mut Effects<Self>) {
         self.ask(self.asking.is_some(), fx);
+        // Nobody may have got enough of them, and the watermarks stay until somebody does.
+        for snapshot in self.snapshots.range(self.stable() + 1..).map(|(_, snapshot)| snapshot) {
+            self.send_checkpoint(snapshot, fx);
+        }
         if let Some(change) = self.record.change.clone().filter(|_| !self.is_open()) {
             fx.broadcast(Wire::ViewChange(change.wire().into()));
             self.forward_requests(Target::All, fx);

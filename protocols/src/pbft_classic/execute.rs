@@ -80,9 +80,13 @@ impl PbftClassic {
     /// Line 7: tells the state after every so many slots.
     fn checkpoint(&mut self, fx: &mut Effects<Self>) {
         let snapshot = Snapshot::of(&self.ledger);
-        let (slot, state) = (snapshot.slot(), snapshot.digest());
-        self.snapshots.insert(slot, snapshot);
         fx.note(7);
+        self.send_checkpoint(&snapshot, fx);
+        self.snapshots.insert(snapshot.slot(), snapshot);
+    }
+
+    pub(super) fn send_checkpoint(&self, snapshot: &Snapshot, fx: &mut Effects<Self>) {
+        let (slot, state) = (snapshot.slot(), snapshot.digest());
         let vote = self.me.sign(Checkpoint { slot, state }).into_signed();
         fx.broadcast(Wire::Checkpoint(vote));
     }
