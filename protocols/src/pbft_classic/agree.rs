@@ -73,9 +73,12 @@ impl PbftClassic {
         }
     }
 
-    /// Forgets the batches of a slot that nothing speaks of any more.
-    fn tidy(&mut self, slot: u64, fx: &mut Effects<Self>) {
-        let Some(entry) = self.record.slots.get(&slot) else { return };
+    /// Forgets the batches of a decided slot that nothing speaks of any more. Before, none: whoever
+    /// accepted a batch may be needed to show it, though it has accepted others in later views, since
+    /// a single faulty party may hold the certificate and list it when it likes.
+    pub(super) fn tidy(&mut self, slot: u64, fx: &mut Effects<Self>) {
+        let entry = self.record.slots.get(&slot);
+        let Some(entry) = entry.filter(|entry| entry.committed.is_some()) else { return };
         let spoken = [
             entry.accepted.map(|(_, digest)| digest),
             entry.prepared.as_ref().map(|of| of.statement().digest),

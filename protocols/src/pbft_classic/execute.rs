@@ -32,6 +32,7 @@ impl PbftClassic {
         fx.note(5);
         self.entry(slot).committed = Some(committed.clone());
         self.persist(fx);
+        self.tidy(slot, fx);
         self.want(slot, digest, committed.signers().iter(), fx);
         self.execute(fx);
     }
