@@ -39,7 +39,7 @@ impl PbftClassic {
 
     /// Line 6: executes what is decided, in order, as far as it goes.
     pub(super) fn execute(&mut self, fx: &mut Effects<Self>) {
-        let before = self.ledger.slot();
+        let (before, mut fresh) = (self.ledger.slot(), false);
         loop {
             let slot = self.ledger.slot() + 1;
             let entry = self.record.slots.get(&slot);
@@ -57,25 +57,27 @@ impl PbftClassic {
                 self.pool.remove(id);
                 self.taken.remove(id);
             }
-            if !replies.is_empty() {
-                self.fruitful = self.record.opened;
-            }
+            fresh |= !replies.is_empty();
             replies.into_iter().for_each(|reply| fx.push(Effect::Reply(reply)));
             if slot.is_multiple_of(self.params.checkpoint) {
                 self.checkpoint(fx);
             }
         }
+        if fresh {
+            self.progressed();
+        }
         if self.ledger.slot() > before {
-            self.progressed(fx);
+            self.prune(fx);
         }
     }
 
-    /// Something was executed: whoever is waited for gets time again.
-    fn progressed(&mut self, fx: &mut Effects<Self>) {
+    /// A request was executed: whoever is waited for gets time again. Not for a slot that brings
+    /// nothing new, or a primary could order one request for ever, and no other.
+    fn progressed(&mut self) {
+        self.fruitful = self.record.opened;
         self.suspect.pause();
         self.repeat.pause();
         self.forward.pause();
-        self.prune(fx);
     }
 
     /// Line 7: tells the state after every so many slots.
@@ -178,6 +180,7 @@ impl PbftClassic {
         }
         fx.note(17);
         let requests: Vec<_> = snapshot.ledger().since(&self.ledger);
+        let fresh = !requests.is_empty();
         for id in &requests {
             self.pool.remove(id);
             self.taken.remove(id);
@@ -192,7 +195,9 @@ impl PbftClassic {
             requests: requests.into(),
             proof: Arc::new(StableProof(stable.claim().clone())),
         })));
-        self.progressed(fx);
+        if fresh {
+            self.progressed();
+        }
         self.execute(fx);
     }
 }

@@ -1,0 +1,127 @@
+//! Classic PBFT, driven by hand: what a faulty primary can do to one backup.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, Scheme, Signer};
+use byzlab_protocols::{
+    Block, Command, Context, Effect, Effects, Leaders, Packet, Protocol, Request, Span, Time, View,
+    pbft_classic::{Commit, Params, PbftClassic, Prepare, Timer, Wire},
+    smr::check_request,
+};
+
+const INSTANCE: Digest = Digest([3; 32]);
+
+/// Party 3, and the keys of the others.
+struct Room {
+    context: Arc<Context>,
+    signers: Vec<Signer>,
+    client: Signer,
+    party: PbftClassic,
+    now: Time,
+    timers: BTreeMap<Timer, Time>,
+    sent: Vec<&'static str>,
+}
+
+impl Room {
+    fn new() -> Room {
+        let ring =
+            |domain| KeyRing::insecure_from_seed(Scheme::Ideal, INSTANCE, domain, 4, &[7; 32]);
+        let (parties, signers) = ring("party").expect("so many keys are possible");
+        let (clients, keys) = ring("client").expect("so many keys are possible");
+        let context = Arc::new(Context {
+            committee: Committee::new(parties, 1).expect("4 parties tolerate 1"),
+            clients,
+            leaders: Leaders::RoundRobin(PartyId(0)),
+            delta: Span::millis(100),
+        });
+        let party = PbftClassic::new(&context, signers[3].clone(), &Params::default());
+        let client = keys.into_iter().next().expect("there is a client");
+        let (timers, sent) = (BTreeMap::new(), Vec::new());
+        let mut room = Room { context, signers, client, party, now: Time::ZERO, timers, sent };
+        room.act(|party, fx| party.start(None, fx));
+        room
+    }
+
+    fn request(&self, seq: u64) -> Request {
+        let command = Command { seq, payload: b"put a 1".to_vec() };
+        let signed = self.client.sign(command).into_signed();
+        check_request(&self.context, &signed).expect("the client's own")
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut PbftClassic, &mut Effects<PbftClassic>)) {
+        let mut fx = Effects::at(self.now);
+        act(&mut self.party, &mut fx);
+        for effect in fx.drain().collect::<Vec<_>>() {
+            match effect {
+                Effect::Send { packet, .. } => self.sent.push(Packet::tag(&packet).kind),
+                Effect::SetTimer { timer, at, .. } => {
+                    self.timers.insert(timer, at);
+                }
+                Effect::CancelTimer { timer, .. } => {
+                    self.timers.remove(&timer);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn give(&mut self, from: usize, wire: &Wire) {
+        let message = PbftClassic::check(&self.context, wire).expect("well formed");
+        self.act(|party, fx| party.message(PartyId(from as u16), &message, fx));
+    }
+
+    /// Time passes, and timers fire.
+    fn pass(&mut self, span: Span) {
+        let until = self.now.after(span);
+        while let Some((timer, at)) = self.timers.iter().min_by_key(|(_, at)| **at) {
+            let (timer, at) = (*timer, *at);
+            if at > until {
+                break;
+            }
+            self.timers.remove(&timer);
+            self.now = at;
+            self.act(|party, fx| party.timer(timer, fx));
+        }
+        self.now = until;
+    }
+
+    /// The primary orders these requests, and the others agree to it.
+    fn order(&mut self, slot: u64, requests: &[Request]) {
+        let view = View(1);
+        let block = Block::unlinked(&self.signers[0], slot, view, requests);
+        let digest = block.hash();
+        let vote = |by: usize| self.signers[by].sign(Prepare { view, slot, digest }).into_signed();
+        let commit = |by: usize| self.signers[by].sign(Commit { view, slot, digest }).into_signed();
+        let wire = block.wire().expect("a proposed block has a wire form").clone();
+        let wires = [
+            (0, Wire::PrePrepare { vote: vote(0), block: wire }),
+            (1, Wire::Prepare(vote(1))),
+            (2, Wire::Prepare(vote(2))),
+            (0, Wire::Commit(commit(0))),
+            (1, Wire::Commit(commit(1))),
+            (2, Wire::Commit(commit(2))),
+        ];
+        wires.iter().for_each(|(from, wire)| self.give(*from, wire));
+    }
+}
+
+/// Six times an order in time for the next suspicion; which requests are in it is told by slot.
+fn suspected(ordered: impl Fn(u64) -> u64) -> bool {
+    let mut room = Room::new();
+    for seq in 1..=7 {
+        let request = room.request(seq);
+        room.act(|party, fx| party.command(&request, fx));
+    }
+    for slot in 1..=6 {
+        let request = room.request(ordered(slot));
+        room.order(slot, &[request]);
+        room.pass(Span::millis(700));
+    }
+    room.sent.contains(&"view-change")
+}
+
+#[test]
+fn a_primary_that_orders_only_what_was_executed_is_suspected() {
+    assert!(!suspected(|slot| slot), "each request is executed in time");
+    assert!(suspected(|_| 1), "one request again and again, and the others wait");
+}
