@@ -5,13 +5,15 @@ use std::{collections::BTreeMap, sync::Arc};
 use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, Scheme, Signer};
 use byzlab_protocols::{
     Block, Command, Context, Effect, Effects, Leaders, Packet, Protocol, Request, Span, Time, View,
-    pbft_classic::{Commit, Params, PbftClassic, Prepare, Timer, Wire},
+    pbft_classic::{
+        Commit, Params, PbftClassic, Prepare, Timer, ViewChange, Wire, WireViewChange,
+    },
     smr::check_request,
 };
 
 const INSTANCE: Digest = Digest([3; 32]);
 
-/// Party 3, and the keys of the others.
+/// A party, and the keys of the others.
 struct Room {
     context: Arc<Context>,
     signers: Vec<Signer>,
@@ -20,10 +22,16 @@ struct Room {
     now: Time,
     timers: BTreeMap<Timer, Time>,
     sent: Vec<&'static str>,
+    /// Sent to itself, or to all.
+    wires: Vec<Wire>,
 }
 
 impl Room {
     fn new() -> Room {
+        Room::of(3)
+    }
+
+    fn of(party: usize) -> Room {
         let ring =
             |domain| KeyRing::insecure_from_seed(Scheme::Ideal, INSTANCE, domain, 4, &[7; 32]);
         let (parties, signers) = ring("party").expect("so many keys are possible");
@@ -34,10 +42,11 @@ impl Room {
             leaders: Leaders::RoundRobin(PartyId(0)),
             delta: Span::millis(100),
         });
-        let party = PbftClassic::new(&context, signers[3].clone(), &Params::default());
+        let party = PbftClassic::new(&context, signers[party].clone(), &Params::default());
         let client = keys.into_iter().next().expect("there is a client");
         let (timers, sent) = (BTreeMap::new(), Vec::new());
-        let mut room = Room { context, signers, client, party, now: Time::ZERO, timers, sent };
+        let (now, wires) = (Time::ZERO, Vec::new());
+        let mut room = Room { context, signers, client, party, now, timers, sent, wires };
         room.act(|party, fx| party.start(None, fx));
         room
     }
@@ -53,7 +62,10 @@ impl Room {
         act(&mut self.party, &mut fx);
         for effect in fx.drain().collect::<Vec<_>>() {
             match effect {
-                Effect::Send { packet, .. } => self.sent.push(Packet::tag(&packet).kind),
+                Effect::Send { packet, .. } => {
+                    self.sent.push(Packet::tag(&packet).kind);
+                    self.wires.extend(packet.wire().cloned());
+                }
                 Effect::SetTimer { timer, at, .. } => {
                     self.timers.insert(timer, at);
                 }
@@ -124,4 +136,38 @@ fn suspected(ordered: impl Fn(u64) -> u64) -> bool {
 fn a_primary_that_orders_only_what_was_executed_is_suspected() {
     assert!(!suspected(|slot| slot), "each request is executed in time");
     assert!(suspected(|_| 1), "one request again and again, and the others wait");
+}
+
+/// A view change of somebody who prepared nothing.
+fn view_change(room: &Room, by: usize) -> Wire {
+    let change = ViewChange { view: View(2), stable: 0, prepared: Vec::new() };
+    let change = room.signers[by].sign(change).into_signed();
+    Wire::ViewChange(Box::new(WireViewChange { change, checkpoint: None, prepared: Vec::new() }))
+}
+
+/// The new-view of party 1, by the view changes of parties 0, 1 and 2.
+fn new_view() -> Wire {
+    let mut primary = Room::of(1);
+    for by in 0..3 {
+        let change = view_change(&primary, by);
+        primary.give(by, &change);
+    }
+    let opens = |wire: &&Wire| matches!(wire, Wire::NewView(_));
+    primary.wires.iter().find(opens).expect("it leads view 2").clone()
+}
+
+#[test]
+fn a_primary_whose_new_view_comes_first_has_its_full_time() {
+    let opening = new_view();
+    for (waited, trusted, suspects) in [(700, 1500, false), (700, 1700, true), (0, 1500, false)] {
+        let mut room = Room::new();
+        let request = room.request(1);
+        room.act(|party, fx| party.command(&request, fx));
+        room.pass(Span::millis(waited));
+        assert!(!room.sent.contains(&"view-change"));
+        room.give(1, &opening);
+        room.pass(Span::millis(trusted));
+        let left = room.sent.contains(&"view-change");
+        assert_eq!(left, suspects, "{trusted} ms after it waited {waited} ms");
+    }
 }

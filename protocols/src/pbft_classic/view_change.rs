@@ -200,6 +200,8 @@ impl PbftClassic {
         let view = opening.view();
         if view > self.record.view {
             fx.enter(view);
+            // What ran was the time of an earlier primary.
+            self.suspect.pause();
         }
         fx.note(19);
         self.record.view = view;
