@@ -5,9 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, Scheme, Signer};
 use byzlab_protocols::{
     Block, Command, Context, Effect, Effects, Leaders, Packet, Protocol, Request, Span, Time, View,
-    pbft_classic::{
-        Commit, Params, PbftClassic, Prepare, Timer, ViewChange, Wire, WireViewChange,
-    },
+    pbft_classic::{Commit, Params, PbftClassic, Prepare, Timer, ViewChange, Wire, WireViewChange},
     smr::check_request,
 };
 
