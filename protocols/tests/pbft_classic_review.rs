@@ -1,12 +1,15 @@
 //! Classic PBFT, driven by hand: what a faulty primary can do to one backup.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, Scheme, Signer};
+use byzlab_crypto::{Claim, Committee, Digest, KeyRing, PartyId, Scheme, Signer};
 use byzlab_protocols::{
     Block, Command, Context, Effect, Effects, Leaders, Packet, Protocol, Request, Span, Time, View,
     pbft_classic::{Commit, Params, PbftClassic, Prepare, Timer, ViewChange, Wire, WireViewChange},
-    smr::check_request,
+    smr::{Sync, check_request},
 };
 
 const INSTANCE: Digest = Digest([3; 32]);
@@ -40,7 +43,8 @@ impl Room {
             leaders: Leaders::RoundRobin(PartyId(0)),
             delta: Span::millis(100),
         });
-        let party = PbftClassic::new(&context, signers[party].clone(), &Params::default());
+        let params = Params { checkpoint: 64, ..Params::default() };
+        let party = PbftClassic::new(&context, signers[party].clone(), &params);
         let client = keys.into_iter().next().expect("there is a client");
         let (timers, sent) = (BTreeMap::new(), Vec::new());
         let (now, wires) = (Time::ZERO, Vec::new());
@@ -136,18 +140,28 @@ fn a_primary_that_orders_only_what_was_executed_is_suspected() {
     assert!(suspected(|_| 1), "one request again and again, and the others wait");
 }
 
-/// A view change of somebody who prepared nothing.
-fn view_change(room: &Room, by: usize) -> Wire {
-    let change = ViewChange { view: View(2), stable: 0, prepared: Vec::new() };
+/// A view change of somebody who prepared these batches.
+fn view_change(room: &Room, by: usize, blocks: &[Block]) -> Wire {
+    let statement = |block: &Block| {
+        let (slot, digest) = (block.height(), block.hash());
+        Prepare { view: View(1), slot, digest }
+    };
+    let listed: Vec<_> = blocks.iter().map(statement).collect();
+    let claim = |prepare: &Prepare| {
+        let sign = |by: &Signer| (by.party(), by.sign(prepare.clone()).into_signed().signature);
+        Claim::new(prepare.clone(), room.signers[..3].iter().map(sign).collect())
+    };
+    let prepared = listed.iter().map(claim).collect();
+    let change = ViewChange { view: View(2), stable: 0, prepared: listed };
     let change = room.signers[by].sign(change).into_signed();
-    Wire::ViewChange(Box::new(WireViewChange { change, checkpoint: None, prepared: Vec::new() }))
+    Wire::ViewChange(Box::new(WireViewChange { change, checkpoint: None, prepared }))
 }
 
 /// The new-view of party 1, by the view changes of parties 0, 1 and 2.
-fn new_view() -> Wire {
+fn new_view(blocks: &[Block]) -> Wire {
     let mut primary = Room::of(1);
     for by in 0..3 {
-        let change = view_change(&primary, by);
+        let change = view_change(&primary, by, blocks);
         primary.give(by, &change);
     }
     let opens = |wire: &&Wire| matches!(wire, Wire::NewView(_));
@@ -156,7 +170,7 @@ fn new_view() -> Wire {
 
 #[test]
 fn a_primary_whose_new_view_comes_first_has_its_full_time() {
-    let opening = new_view();
+    let opening = new_view(&[]);
     for (waited, trusted, suspects) in [(700, 1500, false), (700, 1700, true), (0, 1500, false)] {
         let mut room = Room::new();
         let request = room.request(1);
@@ -168,4 +182,26 @@ fn a_primary_whose_new_view_comes_first_has_its_full_time() {
         let left = room.sent.contains(&"view-change");
         assert_eq!(left, suspects, "{trusted} ms after it waited {waited} ms");
     }
+}
+
+#[test]
+fn whoever_lacks_many_batches_gets_them_all_in_one_view() {
+    let mut room = Room::new();
+    let batch = |slot| Block::unlinked(&room.signers[0], slot, View(1), &[room.request(slot)]);
+    let blocks: Vec<_> = (1..=100).map(batch).collect();
+    room.give(1, &new_view(&blocks));
+    let mut seen = 0;
+    while seen < room.wires.len() {
+        seen += 1;
+        if let Wire::Sync(Sync::Fetch { hash, .. }) = room.wires[seen - 1] {
+            let block = blocks.iter().find(|block| block.hash() == hash).expect("one of these");
+            let wire = block.wire().expect("a proposed block has a wire form").clone();
+            room.give(2, &Wire::Sync(Sync::Blocks(vec![wire])));
+        }
+    }
+    let prepared = room.wires.iter().filter_map(|wire| match wire {
+        Wire::Prepare(vote) => Some(vote.body.slot),
+        _ => None,
+    });
+    assert_eq!(prepared.collect::<BTreeSet<_>>(), (1..=100).collect());
 }

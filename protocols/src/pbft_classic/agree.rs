@@ -70,6 +70,7 @@ impl PbftClassic {
         }
         if self.fetcher.came(&block.hash()) {
             fx.cancel_timer(super::Timer::Fetch(block.hash()));
+            self.want_lacking(fx);
         }
     }
 

@@ -147,6 +147,39 @@ impl PbftClassic {
         self.execute(fx);
     }
 
+    /// Looks for the batches that are decided or accepted and not held, the lowest slots first, as
+    /// many as may be looked for at once.
+    pub(super) fn want_lacking(&mut self, fx: &mut Effects<Self>) {
+        let view = self.record.opened;
+        let above = self.record.slots.range(self.ledger.slot() + 1..);
+        let named = above.filter_map(|(slot, entry)| {
+            let decided = entry.committed.as_ref().map(|of| of.statement().digest);
+            let accepted = entry.accepted.filter(|(of, _)| *of == view).map(|(_, digest)| digest);
+            Some((*slot, decided.or(accepted)?))
+        });
+        let lacking = |(slot, digest): &(u64, Digest)| {
+            !self.holds(*slot, digest) && self.fetcher.wants(digest).is_none()
+        };
+        for (slot, digest) in named.filter(lacking).collect::<Vec<_>>() {
+            if self.fetcher.is_full() {
+                return;
+            }
+            let sources = self.holders(slot, &digest);
+            self.want(slot, digest, sources, fx);
+        }
+    }
+
+    /// Those who signed for a batch in what opened the view or decided the slot.
+    fn holders(&self, slot: u64, digest: &Digest) -> Vec<PartyId> {
+        let changes = self.record.opening.iter().flat_map(|opening| &opening.changes);
+        let prepared = changes.flat_map(|change| &change.prepared);
+        let prepared = prepared.filter(|of| of.statement().digest == *digest);
+        let decided = self.record.slots.get(&slot).and_then(|entry| entry.committed.as_ref());
+        let decided = decided.filter(|of| of.statement().digest == *digest);
+        let signers = prepared.map(|of| of.signers()).chain(decided.map(|of| of.signers()));
+        signers.flat_map(|signers| signers.iter().collect::<Vec<_>>()).collect()
+    }
+
     /// Asks for a batch.
     pub(super) fn fetch(&self, hash: Digest, sources: Vec<PartyId>, fx: &mut Effects<Self>) {
         for source in sources {

@@ -42,11 +42,14 @@
 //!      checkpoints
 //!  7     after every K-th slot: send <checkpoint, s, digest of the state> to all
 //!  8     q equal checkpoints are stable: h := s
-//!  9     forget everything up to h that is executed; the state after h is kept
+//!  9     forget everything up to h that is executed; the state after h is kept, and above h every
+//!        batch that was accepted, in whatever view, until its slot is decided
 //!      while a request waits
 //! 10     after 3Δ without execution: forward it to the primary; to all if the view was left
-//! 11     after T0/2, and again every T0/2: tell all the own progress, and the view change again
-//! 12     after T0, doubled for each view without progress: suspect the primary, ask for v + 1
+//! 11     after T0/2, and again every T0/2: tell all the own progress, and the view change and the
+//!        checkpoints that are not stable again
+//! 12     after T0 in which no request was executed, doubled for each view without progress: suspect
+//!        the primary, ask for v + 1
 //!      the view changes
 //! 13     leave v, and never prepare or commit in it again: send <view-change, v', h, P> to all, P
 //!        what is prepared above h, each slot in its latest view, with certificates

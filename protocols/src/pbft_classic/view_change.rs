@@ -224,8 +224,9 @@ impl PbftClassic {
         self.persist(fx);
         self.prune(fx);
         for vote in &opening.proposals {
-            self.prepare_proposal(vote, opening, fx);
+            self.prepare_proposal(vote, fx);
         }
+        self.want_lacking(fx);
         if raised && self.stable() > self.ledger.slot() {
             self.ask(false, fx);
         }
@@ -247,12 +248,7 @@ impl PbftClassic {
         }
     }
 
-    fn prepare_proposal(
-        &mut self,
-        vote: &Verified<Prepare>,
-        opening: &Opening,
-        fx: &mut Effects<Self>,
-    ) {
+    fn prepare_proposal(&mut self, vote: &Verified<Prepare>, fx: &mut Effects<Self>) {
         let Prepare { view, slot, digest } = *vote.body();
         let accepted = self.record.slots.get(&slot).and_then(|entry| entry.accepted);
         if accepted != Some((view, digest)) {
@@ -262,11 +258,6 @@ impl PbftClassic {
             let ids = block.requests().iter().copied();
             self.taken.extend(ids.filter(|id| !self.ledger.is_executed(id)));
         }
-        let certificates = opening.changes.iter().flat_map(|change| &change.prepared);
-        let of_it = certificates.filter(|of| of.statement().digest == digest);
-        let sources: Vec<_> =
-            of_it.flat_map(|of| of.signers().iter().collect::<Vec<_>>()).collect();
-        self.want(slot, digest, sources, fx);
         self.send_prepare(slot, fx);
         self.check_prepared(slot, fx);
     }
