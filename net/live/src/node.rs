@@ -111,7 +111,8 @@ impl<P: Protocol> Node<P> {
         let (journal, incarnation) = Writer::create(&config.journals, &owner)?;
         let killed = Arc::new(AtomicBool::new(false));
         let (batches, gathered) = sync_channel(BATCHES);
-        let committer = Committer { store, journal, link, show, killed: killed.clone() };
+        let committer =
+            Committer { store: Arc::new(store), journal, link, show, killed: killed.clone() };
         let committer = spawn("committer", move || committer.run(&gathered));
         let intake = inbox.intake.clone();
         let _ = intake.clock.set(config.clock);
@@ -201,7 +202,7 @@ impl Batch {
 }
 
 struct Committer<L, S> {
-    store: Store,
+    store: Arc<Store>,
     journal: Writer,
     link: L,
     show: S,
@@ -460,3 +461,6 @@ impl<P: Protocol> Output<P> for Gather<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
