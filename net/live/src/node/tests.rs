@@ -1,6 +1,6 @@
 //! The order in which a batch becomes durable and leaves, seen by who carries it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::atomic::AtomicUsize};
 
 use bytes::Bytes;
 use byzlab_crypto::Digest;
