@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use byzlab_crypto::{Claim, Committee, Contradicts, Digest, KeyRing, PartyId, Scheme, Signer};
 use byzlab_protocols::{
-    Block, Context, Effect, Effects, Leaders, Protocol, Span, Time,
+    BeforeGst, Block, Context, Effect, Effects, Goal, Leaders, Protocol, Situation, Span, Time,
     View,
     hotstuff_chained::{ChainedHotStuff, Params, Timeout, Vote, Wire, WireTimeoutCertificate},
     smr::Sync,
@@ -118,4 +118,27 @@ fn no_lawful_votes_contradict_each_other_whatever_is_certified() {
         // The control: where the views are right, the lock allows all three.
         assert_eq!(views, [vec![1, 7], vec![1, 7, 8]][usize::from(named == 1)]);
     }
+}
+
+/// All of one party's turns may come first, so that it alone knows whom it told what.
+#[test]
+fn nothing_is_promised_to_the_uninformed_under_scripted_leaders() {
+    let calm = Situation {
+        gst: Time::ZERO,
+        before_gst: BeforeGst::Bounded,
+        submitted: Time::ZERO,
+        restarted: Time::ZERO,
+        goal: Goal::Requests(1),
+        requests: 1,
+        reached: 2,
+        informed: false,
+    };
+    let promised = |leaders: Leaders, situation: &Situation| {
+        let context = Room::new(leaders).context;
+        ChainedHotStuff::deadline(&context, &Params::default(), situation).is_some()
+    };
+    let script = || Leaders::Scripted(vec![PartyId(3); 4], PartyId(1));
+    assert!(promised(Leaders::RoundRobin(PartyId(1)), &calm));
+    assert!(!promised(script(), &calm));
+    assert!(promised(script(), &Situation { reached: 3, informed: true, ..calm }));
 }
