@@ -55,7 +55,7 @@ const PIECES: [(&str, &str, Property, usize, u64); 11] = [
     ("dolev-strong", "M17", Property::Agreement, 2, 10),
     ("dolev-strong", "M18", Property::Agreement, 3, 20),
     ("dolev-strong", "M20", Property::Agreement, 3, 60),
-    ("dolev-strong", "M22", Property::Agreement, 3, 40),
+    ("dolev-strong", "M22", Property::Agreement, 3, 20),
     ("dolev-strong", "M24", Property::Validity, 2, 60),
     ("dolev-strong", "one-value", Property::Agreement, 2, 10),
     ("pbft", "M27", Property::Agreement, 4, 80),

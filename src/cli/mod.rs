@@ -180,7 +180,12 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
         Failure::Io(_, error) if error.kind() == ErrorKind::BrokenPipe => Status::Expected,
         Failure::Io(file, error) => {
             say(file, &error.to_string(), json, output);
-            let usage = [ErrorKind::NotFound, ErrorKind::PermissionDenied, ErrorKind::IsADirectory];
+            let usage = [
+                ErrorKind::NotFound,
+                ErrorKind::PermissionDenied,
+                ErrorKind::IsADirectory,
+                ErrorKind::InvalidData,
+            ];
             if usage.contains(&error.kind()) { Status::Usage } else { Status::Environment }
         }
         Failure::Usage(message) => {

@@ -15,7 +15,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel},
     },
     thread::JoinHandle,
@@ -32,7 +32,7 @@ use crate::{
     actor::{Actor, Leaving, Output, Parts},
     clock::Clock,
     frame::{self, SendId},
-    intake::{Inbox, Incoming, Intake},
+    intake::{Inbox, Incoming, Intake, Shares},
     journal::{Entry, Happened, JournalError, Writer},
     link::{Link, Outgoing},
     store::{Change, Kept, Owner, Store, StoreError},
@@ -111,7 +111,8 @@ impl<P: Protocol> Node<P> {
         let (journal, incarnation) = Writer::create(&config.journals, &owner)?;
         let killed = Arc::new(AtomicBool::new(false));
         let (batches, gathered) = sync_channel(BATCHES);
-        let committer = Committer { store, journal, link, show, killed: killed.clone() };
+        let committer =
+            Committer { store: Arc::new(store), journal, link, show, killed: killed.clone() };
         let committer = spawn("committer", move || committer.run(&gathered));
         let intake = inbox.intake.clone();
         let _ = intake.clock.set(config.clock);
@@ -124,7 +125,7 @@ impl<P: Protocol> Node<P> {
             now: Time::ZERO,
             arrivals: config.arrivals.into(),
             pending: VecDeque::new(),
-            waiting: intake.waiting.clone(),
+            shares: intake.shares.clone(),
             status: Status::default(),
             batch: Batch::default(),
             stopping: false,
@@ -201,7 +202,7 @@ impl Batch {
 }
 
 struct Committer<L, S> {
-    store: Store,
+    store: Arc<Store>,
     journal: Writer,
     link: L,
     show: S,
@@ -259,7 +260,7 @@ struct Driver<P: Protocol> {
     now: Time,
     arrivals: VecDeque<Arrival>,
     pending: VecDeque<(Time, Incoming<P>)>,
-    waiting: Arc<Vec<AtomicUsize>>,
+    shares: Arc<Shares>,
     status: Status,
     batch: Batch,
     stopping: bool,
@@ -360,7 +361,10 @@ impl<P: Protocol> Driver<P> {
             }
             Next::Incoming => match self.pending.pop_front() {
                 None => {}
-                Some((_, Incoming::Request(request))) => self.request(at, request),
+                Some((_, Incoming::Request(request))) => {
+                    self.shares.give_request();
+                    self.request(at, request);
+                }
                 Some((_, Incoming::Stop)) => {
                     self.stopping = true;
                     let stopped = Happened::Stopped;
@@ -368,7 +372,7 @@ impl<P: Protocol> Driver<P> {
                     self.batch.entries.push(entry);
                 }
                 Some((_, Incoming::Packet { from, id, bytes, packet })) => {
-                    self.waiting[from.index()].fetch_sub(bytes.len(), Ordering::Relaxed);
+                    self.shares.give(from, bytes.len());
                     let happened = Happened::Packet {
                         from: from.0,
                         incarnation: id.incarnation,
@@ -460,3 +464,6 @@ impl<P: Protocol> Output<P> for Gather<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

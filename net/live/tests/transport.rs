@@ -1,10 +1,7 @@
 //! Frames between honest parties, whatever happens to their connections.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-#![allow(
-    clippy::needless_range_loop,
-    reason = "parties have numbers, and speak of each other by them"
-)]
+#![allow(clippy::needless_range_loop, reason = "parties are numbers")]
 
 mod common;
 

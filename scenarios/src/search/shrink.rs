@@ -11,6 +11,9 @@ use crate::{Document, Expect, Explored, Finding, Options, Property, Registry, Ru
 /// So many steps downwards are made at the most.
 const STEPS: usize = 1000;
 
+/// The seeds that are tried where the present one allows nothing simpler.
+const SEEDS: std::ops::Range<u64> = 1..10;
+
 /// The smallest scenario that was found.
 #[derive(Clone, Debug)]
 pub struct Shrunk {
@@ -68,23 +71,35 @@ pub fn shrink(
 }
 
 impl Shrinker<'_> {
-    /// The first of all simpler scenarios that is still a violation, and cheaper.
+    /// The first of all simpler scenarios that is still a violation, and cheaper; with the seed as it
+    /// is if one is, else with another one: what is drawn from it may need more than is written.
     fn step(&mut self, best: &(Scenario, Explored, Cost)) -> Option<(Scenario, Explored, Cost)> {
-        let (scenario, _, cost) = best;
-        let candidates = simpler::candidates(self.space, scenario);
+        let candidates = simpler::candidates(self.space, &best.0);
+        if let Some(better) = self.first(&candidates, best.2) {
+            return Some(better);
+        }
+        let seeded = SEEDS.flat_map(|seed| {
+            let with_seed = move |scenario: &Scenario| Scenario { seed, ..scenario.clone() };
+            candidates.iter().chain([&best.0]).map(with_seed)
+        });
+        let seeded: Vec<Scenario> = seeded.collect();
+        self.first(&seeded, best.2)
+    }
+
+    /// The first candidate that is a violation and costs less.
+    fn first(&mut self, candidates: &[Scenario], cost: Cost) -> Option<(Scenario, Explored, Cost)> {
         let this = &*self;
-        let found = candidates.into_par_iter().enumerate().find_map_first(|(at, candidate)| {
+        let found = candidates.par_iter().enumerate().find_map_first(|(at, candidate)| {
             // What is not cheaper by its text alone can still send fewer messages.
-            if this.text(&candidate) > (cost.0, cost.1, cost.2, cost.3) {
+            if this.text(candidate) > (cost.0, cost.1, cost.2, cost.3) {
                 return None;
             }
-            let explored = this.falls(&candidate)?;
-            let cheaper = this.cost(&candidate, &explored);
-            (cheaper < *cost).then_some((at, (candidate, explored, cheaper)))
+            let explored = this.falls(candidate)?;
+            let cheaper = this.cost(candidate, &explored);
+            (cheaper < cost).then_some((at, (candidate.clone(), explored, cheaper)))
         });
-        let (at, better) = found?;
-        self.runs += at as u64 + 1;
-        Some(better)
+        self.runs += found.as_ref().map_or(candidates.len(), |(at, _)| at + 1) as u64;
+        found.map(|(_, better)| better)
     }
 
     fn falls(&self, scenario: &Scenario) -> Option<Explored> {
