@@ -6,6 +6,7 @@ mod explain;
 mod input;
 mod list;
 mod merge;
+mod network;
 mod output;
 mod report;
 mod run;
@@ -16,9 +17,10 @@ mod verify_evidence;
 
 use std::io::{self, ErrorKind};
 
-use byzlab_scenarios::{Outcome, Problems, Registry};
+use byzlab_scenarios::{Outcome, Problems};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::Lab;
 use output::Output;
 
 /// Exit statuses; of several runs, the first of 4, 5, 1, 3, 0 that occurs.
@@ -64,6 +66,10 @@ pub(crate) enum Failure {
     Files(Vec<Problems>),
     /// Reading or writing failed.
     Io(String, io::Error),
+    /// The environment would not let us.
+    Environment(String),
+    /// A fault of byzlab itself.
+    Internal(String),
 }
 
 impl From<Box<Problems>> for Failure {
@@ -142,7 +148,8 @@ pub fn command() -> clap::Command {
 }
 
 /// Runs the command line of the process.
-pub(crate) fn main(registry: &Registry) -> i32 {
+pub(crate) fn main(lab: &Lab) -> i32 {
+    let registry = lab.registry();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -155,7 +162,7 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         || matches!(&cli.command, Command::Merge(args) if args.forms.json);
     let mut output = Output::new(cli.common.color);
     let result = match &cli.command {
-        Command::Run(args) => run::run(args, registry, &mut output),
+        Command::Run(args) => run::run(args, lab, &mut output),
         Command::Explain(args) => explain::explain(args, registry, &mut output),
         Command::List(args) => list::list(args, registry, &mut output),
         Command::Compare(args) => compare::compare(args, registry, &mut output),
@@ -191,6 +198,14 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
         Failure::Usage(message) => {
             say("", message, json, output);
             Status::Usage
+        }
+        Failure::Environment(message) => {
+            say("", message, json, output);
+            Status::Environment
+        }
+        Failure::Internal(message) => {
+            say("", message, json, output);
+            Status::Internal
         }
         Failure::Files(files) => {
             for problems in files {
