@@ -15,6 +15,7 @@ mod scenario;
 mod setup;
 mod theorem;
 
+pub mod linearizable;
 pub mod report;
 
 pub use check::{FiredCount, Violation};
