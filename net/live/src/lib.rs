@@ -4,4 +4,5 @@
 //! [`Transport`](transport) carries bytes between numbered parties and knows nothing of
 //! protocols.
 
+pub mod clients;
 pub mod transport;
