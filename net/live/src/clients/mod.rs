@@ -6,6 +6,7 @@
 //!   replies come out.
 //! - [`serve`]: the port over TCP: frames with their length in front, a greeting, bounds on all.
 //! - [`Session`]: a client with connections to the ports of all parties.
+//! - [`load`]: an open loop of requests, and what became of them.
 //!
 //! Replies are not signed: who speaks is known by the address at which it was reached. That is
 //! enough on one machine, and on a network that nobody else can write to; elsewhere a tunnel has to
@@ -15,6 +16,7 @@ mod client;
 #[cfg(test)]
 mod double;
 mod link;
+pub mod load;
 mod network;
 mod port;
 mod replies;

@@ -39,6 +39,9 @@ pub enum SessionError {
     /// No request can be so long.
     #[error("a request of {0} bytes; at most {MAX_PAYLOAD} are taken")]
     TooLong(usize),
+    /// A client has no key.
+    #[error(transparent)]
+    Network(#[from] super::NetworkError),
     /// There was no result in time.
     #[error(transparent)]
     GaveUp(#[from] GaveUp),
@@ -217,7 +220,7 @@ fn span(duration: Duration) -> Span {
 
 /// Each number of a key is used once, by all programs that use it one after the other:
 /// microseconds since 1970.
-fn first_number() -> u64 {
+pub(super) fn first_number() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
