@@ -1,6 +1,9 @@
 //! The one place of assembly: which protocols there are.
 
-use byzlab_protocols::{Attack, dolev_strong::DolevStrong, hotstuff::HotStuff, pbft::Pbft};
+use byzlab_protocols::{
+    Attack, dolev_strong::DolevStrong, hotstuff::HotStuff, hotstuff_chained::ChainedHotStuff,
+    pbft::Pbft,
+};
 use byzlab_scenarios::Registry;
 
 use crate::cli;
@@ -19,7 +22,8 @@ impl Default for Lab {
 impl Lab {
     /// With the protocols of byzlab.
     pub fn new() -> Lab {
-        Lab { registry: Registry::new().with::<DolevStrong>().with::<Pbft>().with::<HotStuff>() }
+        let registry = Registry::new().with::<DolevStrong>().with::<Pbft>();
+        Lab { registry: registry.with::<HotStuff>().with::<ChainedHotStuff>() }
     }
 
     /// With one protocol more.

@@ -198,6 +198,35 @@ fn a_silent_leader_costs_hotstuff_one_timer() {
     }
 }
 
+/// A silent party costs chained HotStuff two timers in a turn: that of the view whose votes it should
+/// have collected, and that of its own. The votes come with the timeouts, so that three certificates
+/// stand in a row however the silent are placed; the last of them is made when its view ends.
+#[test]
+fn a_silent_party_costs_chained_hotstuff_two_timers() {
+    for (n, parties, decided_in) in
+        [(4, vec![0], 3), (4, vec![3], 8), (4, vec![2], 7), (7, vec![1, 5], 4), (7, vec![3, 6], 8)]
+    {
+        for delay in [1, 10, DELTA] {
+            let network =
+                format!("[network]\ndelta = \"{DELTA}ms\"\ndelay.constant = \"{delay}ms\"\n");
+            let goal = "[stop]\ndecisions = 1";
+            let toml = silent("hotstuff-chained", n, &parties, &network, goal);
+            let (end, run) = done(&toml, 1);
+            // Every view up to the one whose certificate decides takes a proposal and a vote, or T
+            // and a timeout if its leader or its collector is silent.
+            let leads = |view: u64| parties.contains(&(view % n));
+            let took = |view: u64| match leads(view) || leads(view + 1) {
+                true => 6 * DELTA + delay,
+                false => 2 * delay,
+            };
+            let last = if leads(decided_in + 1) { 0 } else { delay };
+            let expected = (1..=decided_in).map(took).sum::<u64>() + last;
+            assert_eq!(end, expected * MS, "n={n} silent={parties:?} delay={delay}");
+            assert!(run.metrics.decisions >= 1);
+        }
+    }
+}
+
 /// After GST all timers have run out within T; the timeouts, and help for those behind, bring
 /// everybody into one view within 2Δ more. Who was there first may have given it up already, so
 /// it costs T again; each silent leader costs T + Δ; and the view that decides takes T. After an
@@ -250,6 +279,9 @@ fn without_a_deadline_termination_is_not_promised() {
         ("protocol = \"pbft\"\nleaders = \"stable\"", false),
         ("protocol = \"hotstuff\"", true),
         ("protocol.hotstuff = { patience = 9 }", false),
+        ("protocol = \"hotstuff-chained\"", true),
+        ("protocol.hotstuff-chained = { patience = 5 }", false),
+        ("protocol.hotstuff-chained = { salvage = false }", false),
         ("protocol = \"pbft\"\nnetwork.model = \"asynchrony\"", false),
         (
             "protocol = \"hotstuff\"\nworkload.to = [1]\n\

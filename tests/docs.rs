@@ -11,6 +11,8 @@ mod console;
 mod library;
 #[path = "docs/reference.rs"]
 mod reference;
+#[path = "docs/stated.rs"]
+mod stated;
 
 use std::{
     fs,
@@ -19,7 +21,10 @@ use std::{
 
 use byzlab::{
     Lab,
-    protocols::{About, Protocol, dolev_strong::DolevStrong, hotstuff::HotStuff, pbft::Pbft},
+    protocols::{
+        About, Protocol, dolev_strong::DolevStrong, hotstuff::HotStuff,
+        hotstuff_chained::ChainedHotStuff, pbft::Pbft,
+    },
 };
 
 /// The pages for people, sorted.
@@ -92,6 +97,42 @@ fn the_reference_of_scenario_files_is_the_table_of_fields() {
     settle(&page, &format!("{by_hand}{}\n\n{}", reference::MARK, reference::render(&Lab::new())));
 }
 
+#[test]
+fn what_the_posts_state_is_what_is_measured() {
+    let page = common::root().join("docs/compare.md");
+    let text = read(&page);
+    let (before, rest) = text.split_once(stated::MARKS[0]).expect("the table begins");
+    let (_, after) = rest.split_once(stated::MARKS[1]).expect("the table ends");
+    let table = stated::render(&Lab::new());
+    settle(&page, &format!("{before}{}\n\n{table}\n{}{after}", stated::MARKS[0], stated::MARKS[1]));
+}
+
+/// The page of the ready comparison is of this file, and the runs that it names still are what it
+/// says: a small part of them, since all of them take minutes.
+#[test]
+fn the_kept_comparison_is_of_its_file_and_its_commands_work() {
+    let page = read(&common::root().join("docs/compare-all.html"));
+    let plain = |text: &str| {
+        let pairs =
+            [("&quot;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+        pairs.iter().fold(text.to_owned(), |text, (coded, char)| text.replace(coded, char))
+    };
+    let commands = page.split("<code>byzlab run ").skip(1);
+    let commands: Vec<_> =
+        commands.filter_map(|rest| Some(plain(rest.split_once("</code>")?.0))).collect();
+    assert!(commands.len() > 300, "{}", commands.len());
+    let small = commands.iter().filter(|command| command.contains("'n = 4'"));
+    for command in small.step_by(8) {
+        let script = format!("\"$0\" run {command}");
+        let run = std::process::Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_byzlab")])
+            .current_dir(common::root())
+            .output()
+            .expect("a shell");
+        assert_eq!(run.status.code(), Some(0), "{command}");
+    }
+}
+
 /// The first ```text block after a heading: what is before it, its lines, and what follows.
 fn split<'a>(text: &'a str, heading: &str) -> (&'a str, &'a str, &'a str) {
     let heading = text.find(heading).unwrap_or_else(|| panic!("no heading `{heading}`"));
@@ -129,6 +170,7 @@ fn the_lectures_have_the_pseudo_code_of_the_code_and_list_the_library() {
     lecture::<DolevStrong>("dolev_strong");
     lecture::<Pbft>("pbft");
     lecture::<HotStuff>("hotstuff");
+    lecture::<ChainedHotStuff>("hotstuff_chained");
 }
 
 /// The targets of a page's links, outside fenced blocks.

@@ -13,6 +13,7 @@ use byzlab::{
         byzantine::{Behaviour, Build, Honest},
         dolev_strong::DolevStrong,
         hotstuff::HotStuff,
+        hotstuff_chained::ChainedHotStuff,
         pbft::Pbft,
     },
     scenarios::Scenario,
@@ -244,4 +245,9 @@ fn pbft_forks() {
 #[test]
 fn hotstuff_forks() {
     forks_go_on_like_the_original::<HotStuff>();
+}
+
+#[test]
+fn chained_hotstuff_forks() {
+    forks_go_on_like_the_original::<ChainedHotStuff>();
 }

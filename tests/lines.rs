@@ -44,6 +44,20 @@ const HOTSTUFF: &[&str] = &[
      [network]\ngst = \"2s\"\nbefore_gst = \"lossy\"\ndelay_before_gst.constant = \"10ms\"",
 ];
 
+const HOTSTUFF_CHAINED: &[&str] = &[
+    // Everything goes well.
+    "",
+    // Two votes of one party in a view: accused.
+    "[[byzantine]]\nparty = 2\nbehaviour = \"double-vote\"",
+    // The leader of view 1 says nothing: timeouts, amplified by those who had nothing to ask for.
+    "[[byzantine]]\nparty = 1\nbehaviour = \"silent\"\n[workload]\nto = [0, 2]",
+    // The leader of view 4 proposes on genesis, against all locks.
+    "[attack]\nname = \"HS3\"",
+    // Party 3 hears nothing for a while: it is helped, and fetches what it missed.
+    "[[event]]\nuntil = \"1500ms\"\npartition = [[0, 1, 2], [3]]\n\
+     [network]\ngst = \"2s\"\nbefore_gst = \"lossy\"\ndelay_before_gst.constant = \"10ms\"",
+];
+
 /// How often each line fired at honest parties, over all these scenarios.
 fn noted(protocol: &str, scenarios: &[&str]) -> Vec<u64> {
     let lab = Lab::new();
@@ -62,6 +76,7 @@ fn noted(protocol: &str, scenarios: &[&str]) -> Vec<u64> {
 #[test]
 fn every_line_is_reached() {
     let cases = [("dolev-strong", DOLEV_STRONG), ("pbft", PBFT), ("hotstuff", HOTSTUFF)];
+    let cases = cases.into_iter().chain([("hotstuff-chained", HOTSTUFF_CHAINED)]);
     for (protocol, scenarios) in cases {
         let lab = Lab::new();
         let lines = lab.registry().get(protocol).expect("a protocol").about().lines;

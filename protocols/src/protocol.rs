@@ -6,7 +6,9 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{Digest, Evidence, EvidenceRule, PartyId, Reject, Signer};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Context, Effects, Field, Packet, Request, Stored, Tag, Time, Values, effects::Shown};
+use crate::{
+    Context, Durable, Effects, Field, Packet, Request, Stored, Tag, Time, Values, effects::Shown,
+};
 
 /// What a value must be able to do to be part of a party's state.
 pub trait Data: Clone + Eq + Hash + Debug + Send + Sync + 'static {}
@@ -163,6 +165,9 @@ pub struct About {
     pub kinds: &'static [Kind],
     /// The numbered lines of its pseudo-code, as in its lecture.
     pub lines: &'static [&'static str],
+    /// In how many later views a block is still worked on after its own: 0 where a view decides its
+    /// own proposal. Message delays are counted over all these views.
+    pub pipeline: u64,
     /// The published costs of a run without faults.
     pub good_case: fn(n: usize, f: usize) -> GoodCase,
     /// Whether conflicting decisions name at least `meet` culprits.
@@ -194,8 +199,8 @@ pub trait Protocol: Data {
     type Message: Data;
     /// The timers that a party sets.
     type Timer: Data + Ord;
-    /// What must survive a crash.
-    type Record: Data;
+    /// What must survive a crash; checked again when it is read.
+    type Record: Data + Durable;
 
     /// The parameters that a scenario may set, for the decoder and the documentation.
     fn fields() -> &'static [Field];

@@ -1,4 +1,4 @@
-//! A party of PBFT or HotStuff crashes between any two effects and comes back with its disk: it says
+//! A party of a block protocol crashes between any two effects and comes back with its disk: it says
 //! again what it said, or nothing, and the others do not notice.
 
 use std::{
@@ -8,8 +8,13 @@ use std::{
 
 use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, Scheme, Signer};
 use byzlab_protocols::{
-    Block, Command, Context, Effect, Effects, Input, Leaders, Packet, Protocol, Request, Span,
-    Stored, Target, Time, hotstuff::HotStuff, pbft::Pbft, step,
+    Block, Command, Context, Durable, Effect, Effects, Input, Leaders, Packet, Protocol, Request,
+    Span, Stored, Target, Time,
+    durable::{seal, unseal},
+    hotstuff::HotStuff,
+    hotstuff_chained::ChainedHotStuff,
+    pbft::Pbft,
+    step,
 };
 
 const N: usize = 4;
@@ -34,9 +39,21 @@ struct Crash {
     down: Span,
 }
 
-struct Disk<R> {
-    record: Option<Arc<R>>,
-    blocks: BTreeMap<Digest, Block>,
+/// Holds bytes, like a real one: what comes back from it has been checked.
+#[derive(Default)]
+struct Disk {
+    record: Option<Vec<u8>>,
+    blocks: BTreeMap<Digest, Vec<u8>>,
+}
+
+impl Disk {
+    fn read<P: Protocol>(&self, context: &Context, party: PartyId) -> Option<Stored<P::Record>> {
+        let record = unseal::<P>(context, party, self.record.as_ref()?).expect("its own record");
+        let block = |bytes: &Vec<u8>| Block::load(context, &mut &bytes[..]).expect("its own block");
+        let mut blocks: Vec<_> = self.blocks.values().map(block).collect();
+        blocks.sort_by_key(|block| (block.height(), block.hash()));
+        Some(Stored { record: Arc::new(record), blocks })
+    }
 }
 
 /// What is due when, by time, rank and number, and for whom.
@@ -47,7 +64,7 @@ struct World<P: Protocol> {
     signers: Vec<Signer>,
     requests: Vec<Request>,
     machines: Vec<Option<P>>,
-    disks: Vec<Disk<P::Record>>,
+    disks: Vec<Disk>,
     armed: BTreeMap<(usize, P::Timer), Time>,
     due: Calendar<P::Timer>,
     packets: Vec<Arc<Packet<P>>>,
@@ -79,7 +96,7 @@ impl<P: Protocol> World<P> {
             signers,
             requests: (0..3).map(request).collect(),
             machines: vec![None; N],
-            disks: (0..N).map(|_| Disk { record: None, blocks: BTreeMap::new() }).collect(),
+            disks: (0..N).map(|_| Disk::default()).collect(),
             armed: BTreeMap::new(),
             due: BTreeSet::new(),
             packets: Vec::new(),
@@ -126,10 +143,7 @@ impl<P: Protocol> World<P> {
     fn wake(&mut self, now: Time, party: usize) {
         let signer = self.signers[party].clone();
         self.machines[party] = Some(P::new(&self.context, signer, &P::Params::default()));
-        let disk = &self.disks[party];
-        let mut blocks: Vec<_> = disk.blocks.values().cloned().collect();
-        blocks.sort_by_key(|block| (block.height(), block.hash()));
-        let stored = disk.record.clone().map(|record| Stored { record, blocks });
+        let stored = self.disks[party].read::<P>(&self.context, PartyId(party as u16));
         self.give(now, party, &Input::Start(stored));
         for request in self.requests.clone() {
             self.give(now, party, &Input::Command(request));
@@ -175,9 +189,14 @@ impl<P: Protocol> World<P> {
             Effect::CancelTimer { timer, .. } => {
                 self.armed.remove(&(party, timer));
             }
-            Effect::Persist(record) => self.disks[party].record = Some(record),
+            Effect::Persist(record) => {
+                let sealed = seal::<P>(&self.context, PartyId(party as u16), &record);
+                self.disks[party].record = Some(sealed);
+            }
             Effect::Keep(block) => {
-                self.disks[party].blocks.insert(block.hash(), block);
+                let mut bytes = Vec::new();
+                block.save(&mut bytes);
+                self.disks[party].blocks.insert(block.hash(), bytes);
             }
             Effect::Forget(hash) => {
                 self.disks[party].blocks.remove(&hash);
@@ -220,6 +239,10 @@ const PBFT: Trial = Trial { before: Time(DELTA.0 * 12), until: Time(DELTA.0 * 28
 
 /// Until all three requests are executed, a block each; then time for views that end by timeout.
 const HOTSTUFF: Trial =
+    Trial { before: Time(DELTA.0 * 10), until: Time(DELTA.0 * 120), decisions: 3 };
+
+/// The same. Its two empty blocks take part in it.
+const CHAINED: Trial =
     Trial { before: Time(DELTA.0 * 10), until: Time(DELTA.0 * 120), decisions: 3 };
 
 impl Trial {
@@ -279,4 +302,14 @@ fn a_crash_of_hotstuff_between_any_two_effects_does_no_harm() {
 #[test]
 fn a_second_crash_of_hotstuff_while_coming_back_does_no_harm() {
     HOTSTUFF.while_coming_back::<HotStuff>();
+}
+
+#[test]
+fn a_crash_of_chained_hotstuff_between_any_two_effects_does_no_harm() {
+    CHAINED.between_any_two_effects::<ChainedHotStuff>();
+}
+
+#[test]
+fn a_second_crash_of_chained_hotstuff_while_coming_back_does_no_harm() {
+    CHAINED.while_coming_back::<ChainedHotStuff>();
 }

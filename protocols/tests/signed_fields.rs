@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use byzlab_crypto::{Digest, KeyRing, PartyId, Scheme, Signed, Statement};
-use byzlab_protocols::{Command, View, dolev_strong, hotstuff, pbft, smr::Header};
+use byzlab_protocols::{
+    Command, View, dolev_strong, hotstuff, hotstuff_chained, pbft, smr::Header,
+};
 
 const ONE: Digest = Digest([1; 32]);
 const OTHER: Digest = Digest([2; 32]);
@@ -78,6 +80,17 @@ fn a_hotstuff_view_change_binds_every_field() {
 }
 
 #[test]
+fn what_is_signed_in_chained_hotstuff_binds_every_field() {
+    signs!(hotstuff_chained::Vote {
+        view: View(3) => View(4),
+        hash: ONE => OTHER,
+        justify_view: View(2) => View(1),
+        locks: View(1) => View(0),
+    });
+    signs!(hotstuff_chained::Timeout { view: View(2) => View(3), high_view: View(0) => View(1) });
+}
+
+#[test]
 fn a_block_and_a_request_bind_every_field() {
     signs!(Header {
         instance: ONE => OTHER,
@@ -103,6 +116,8 @@ fn every_kind_of_statement_has_a_domain_of_its_own() {
         hotstuff::Vote::DOMAIN,
         hotstuff::NewView::DOMAIN,
         hotstuff::Timeout::DOMAIN,
+        hotstuff_chained::Vote::DOMAIN,
+        hotstuff_chained::Timeout::DOMAIN,
         Header::DOMAIN,
         Command::DOMAIN,
     ];

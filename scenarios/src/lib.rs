@@ -4,7 +4,6 @@
 //! the events of the run a verdict. A checker knows events, never a runtime or a protocol.
 
 mod check;
-mod compare;
 mod evidence;
 mod file;
 mod judge;
@@ -15,11 +14,13 @@ mod scenario;
 mod setup;
 mod theorem;
 
+pub mod compare;
+pub mod export;
 pub mod linearizable;
 pub mod report;
 
 pub use check::{FiredCount, Violation};
-pub use compare::{Cell, Measured, cells};
+pub use compare::Histogram;
 pub use evidence::{EvidenceFile, MAX_EVIDENCE_BYTES};
 pub use file::{
     Document, FILE, MAX_FILE_BYTES, Names, Problem, ProblemJson, Problems, expected, explain,

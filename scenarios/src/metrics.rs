@@ -10,7 +10,7 @@ use byzlab_crypto::{PartyId, PartySet};
 use byzlab_protocols::{About, RequestId, Role, Tag, Time, View};
 use byzlab_trace::{Detail, Event, What};
 
-use crate::setup::Plan;
+use crate::{Histogram, setup::Plan};
 
 /// Costs of one kind of message, or of all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,6 +61,8 @@ pub struct Metrics {
     pub by_party: Vec<PartyCosts>,
     /// Nanoseconds from proposal to decision, over honest parties and slots.
     pub latency_ns: Latency,
+    /// How they are distributed.
+    pub latencies: Histogram,
     /// Message delays from proposal to decision, or rounds.
     pub latency_hops: Latency,
     /// Nanoseconds from a client's request to f + 1 equal answers.
@@ -234,7 +236,9 @@ impl Meter {
             }
         }
         let last = self.decided_in.last().copied().unwrap_or_default();
-        let gone = View(self.entered.0.saturating_sub(1)).max(last);
+        // The last views may be on their way still.
+        let gone = self.entered.0.saturating_sub(1 + self.about.pipeline);
+        let gone = View(gone).max(last);
         let lost = (1..=gone.0).map(View).filter(|view| !self.decided_in.contains(view));
         for view in lost {
             metrics.lost_views += 1;
@@ -246,6 +250,7 @@ impl Meter {
         metrics.messages_per_decision = if most == 0 { (0, 0) } else { (fewest, most) };
         metrics.views = gone.0;
         metrics.decisions = self.slots.iter().copied().max().unwrap_or_default();
+        metrics.latencies = self.latencies.iter().copied().collect();
         metrics.latency_ns = Latency::of(self.latencies);
         metrics.latency_hops = Latency::of(self.hops);
         metrics.answered = self.answered.len() as u64;

@@ -212,6 +212,10 @@ pub struct Compare {
     pub attacks: Vec<String>,
     /// Which numbers of parties.
     pub n: Vec<u64>,
+    /// Which numbers of faults; none: the most that all of them tolerate.
+    pub f: Vec<u64>,
+    /// Which networks: a name, and what is set for it; none: that of the file.
+    pub networks: Vec<(String, Vec<String>)>,
     /// Which seeds, the end excluded.
     pub seeds: (u64, u64),
 }

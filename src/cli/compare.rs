@@ -2,11 +2,13 @@
 
 use std::{path::PathBuf, sync::atomic::Ordering};
 
-use byzlab_protocols::Span;
-use byzlab_scenarios::{Cell, MAX_FILE_BYTES, Measured, Options, Registry, Run, cells};
+use byzlab_scenarios::{
+    MAX_FILE_BYTES, Registry,
+    compare::{self, Comparison, Sample, Shard, Table},
+};
 use clap::Args;
+use indicatif::ProgressBar;
 use rayon::prelude::*;
-use serde_json::json;
 
 use super::{Failure, Status, input, output::Output, run};
 
@@ -21,15 +23,34 @@ pub(crate) struct CompareArgs {
     /// The seeds, in place of the file's: 0..100.
     #[arg(long, value_parser = run::parse_seeds)]
     seeds: Option<(u64, u64)>,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// Only a part of the runs, printed for `byzlab merge`: 3/8 is the third of eight.
+    #[arg(
+        long,
+        value_name = "I/M",
+        value_parser = Shard::parse,
+        conflicts_with_all = ["json", "csv", "html"]
+    )]
+    shard: Option<Shard>,
+    #[command(flatten)]
+    pub(crate) forms: Forms,
 }
 
-struct Row {
-    cell: Cell,
-    measured: Option<Measured>,
+/// In which forms a table is given.
+#[derive(Args, Debug)]
+pub(crate) struct Forms {
+    /// Print one JSON object a cell, a line each.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the cells as CSV.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write a page with plots.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
+
+/// So many runs are made before they are looked at.
+const CHUNK: usize = 4096;
 
 pub(crate) fn compare(
     args: &CompareArgs,
@@ -37,187 +58,94 @@ pub(crate) fn compare(
     output: &mut Output,
 ) -> Result<Status, Failure> {
     let (name, bytes) = input::bytes(&args.file, MAX_FILE_BYTES)?;
-    let (cells, seeds) = cells(&name, &bytes, &args.set, registry)?;
-    let seeds = args.seeds.unwrap_or(seeds);
+    let comparison = Comparison::new(&name, &bytes, &args.set, args.seeds, registry)?;
+    args.forms.probe()?;
+    let shard = args.shard.unwrap_or(Shard::WHOLE);
+    let numbers: Vec<u64> = shard.runs(comparison.runs()).collect();
     run::catch_interrupts();
-    let progress = run::progress((seeds.1 - seeds.0).saturating_mul(cells.len() as u64));
-    let mut rows = Vec::with_capacity(cells.len());
-    for cell in cells {
-        let measured = match &cell.document {
-            Err(_) => None,
-            Ok(document) => {
-                let runs = (seeds.0..seeds.1).into_par_iter().map(|seed| {
-                    progress.inc(1);
-                    if run::INTERRUPTED.load(Ordering::SeqCst) {
-                        return Ok(None);
-                    }
-                    let scenario = document.resolve(Some(seed), registry)?;
-                    let entry = registry.get(&cell.protocol).expect("cells name known protocols");
-                    Ok(Some((seed, entry.run(&scenario, &Options::default()))))
-                });
-                let runs = runs.collect::<Result<Vec<Option<(u64, Run)>>, Failure>>()?;
-                let runs: Vec<_> = runs.into_iter().flatten().collect();
-                Some(Measured::of(&runs))
+    let progress = run::progress(numbers.len() as u64);
+    let mut status = Status::Expected;
+    let mut samples = Vec::new();
+    if args.shard.is_some() {
+        output.line(&shard.header(&comparison))?;
+    }
+    for chunk in numbers.chunks(CHUNK) {
+        let made = made(&comparison, chunk, registry, &progress)?;
+        if made.len() < chunk.len() {
+            status = Status::Inconclusive;
+        }
+        if args.shard.is_none() {
+            samples.extend(made);
+            continue;
+        }
+        for sample in made {
+            if sample.nondeterministic {
+                status = status.worse(Status::Internal);
             }
-        };
-        rows.push(Row { cell, measured });
+            output.line(&serde_json::to_string(&sample).unwrap_or_default())?;
+        }
     }
     progress.finish_and_clear();
-    if args.json {
-        output.line(&as_json(&name, seeds, &rows).to_string())?;
-    } else {
-        output.text(&as_text(args, seeds, &rows))?;
+    if run::INTERRUPTED.load(Ordering::SeqCst) {
+        output.error("interrupted: not all runs were made");
     }
-    let interrupted = run::INTERRUPTED.load(Ordering::SeqCst);
-    let mut status = if interrupted { Status::Inconclusive } else { Status::Expected };
-    for measured in rows.iter().filter_map(|row| row.measured.as_ref()) {
-        if measured.unexpected > 0 {
-            status = status.worse(Status::Unexpected);
-        }
+    if args.shard.is_some() {
+        return Ok(status);
     }
-    Ok(status)
+    let table = Table::new(comparison, samples);
+    Ok(status.worse(args.forms.give(&table, registry, output)?))
 }
 
-fn as_json(name: &str, seeds: (u64, u64), rows: &[Row]) -> serde_json::Value {
-    let cells: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let cell = &row.cell;
-            let mut value = json!({
-                "protocol": cell.protocol, "attack": cell.attack, "n": cell.n, "f": cell.f,
-            });
-            match (&row.measured, &cell.document) {
-                (Some(measured), _) => {
-                    value["verdict"] = json!(measured.verdict);
-                    value["label"] = json!(measured.label);
-                    value["runs"] = json!(measured.runs);
-                    value["unexpected"] = json!(measured.unexpected);
-                    value["decisions"] = json!(measured.decisions);
-                    value["latency_ns"] = json!(measured.latency_ns);
-                    value["hops"] = json!(measured.hops);
-                    value["lost_views"] = json!(measured.lost_views);
-                    value["messages"] = json!(measured.messages);
-                    value["bytes"] = json!(measured.bytes);
-                    value["signatures_made"] = json!(measured.signatures_made);
-                    value["signatures_verified"] = json!(measured.signatures_verified);
-                    value["worst_seed"] = json!(measured.worst_seed);
-                }
-                (None, Err(why)) => {
-                    value["verdict"] = json!("not-applicable");
-                    value["reason"] = json!(why);
-                }
-                (None, Ok(_)) => value["verdict"] = json!("not-run"),
+/// Makes these runs on all cores; after an interrupt those that are left are not begun.
+fn made(
+    comparison: &Comparison,
+    numbers: &[u64],
+    registry: &Registry,
+    progress: &ProgressBar,
+) -> Result<Vec<Sample>, Failure> {
+    let one = |number: &u64| {
+        if run::INTERRUPTED.load(Ordering::SeqCst) {
+            return None;
+        }
+        let sample = comparison.run(*number, registry).map_err(Failure::from);
+        progress.inc(1);
+        Some(sample)
+    };
+    numbers.par_iter().filter_map(one).collect()
+}
+
+impl Forms {
+    /// Whether the files can be written: found out before anything is run.
+    pub(crate) fn probe(&self) -> Result<(), Failure> {
+        [&self.csv, &self.html].into_iter().flatten().try_for_each(|file| run::probe(file))
+    }
+
+    /// Gives a table in the forms that are asked for.
+    pub(crate) fn give(
+        &self,
+        table: &Table,
+        registry: &Registry,
+        output: &mut Output,
+    ) -> Result<Status, Failure> {
+        if let Some(file) = &self.csv {
+            run::write(file, compare::csv(table).as_bytes())?;
+        }
+        if let Some(file) = &self.html {
+            run::write(file, compare::page(table, registry).as_bytes())?;
+        }
+        let text = if self.json { compare::json_lines(table) } else { compare::text(table) };
+        output.text(&text)?;
+        let mut status = Status::Expected;
+        for measured in table.measured.iter().flatten() {
+            let found = [
+                (measured.nondeterministic, Status::Internal),
+                (measured.unexpected, Status::Unexpected),
+                (measured.inconclusive, Status::Inconclusive),
+            ];
+            for (_, found) in found.into_iter().filter(|(count, _)| *count > 0) {
+                status = status.worse(found);
             }
-            value
-        })
-        .collect();
-    json!({
-        "schema": 1, "version": env!("CARGO_PKG_VERSION"), "comparison": name,
-        "seeds": [seeds.0, seeds.1], "cells": cells,
-    })
-}
-
-const HEADER: [&str; 10] = [
-    "attack",
-    "protocol",
-    "verdict",
-    "decisions",
-    "latency",
-    "to good",
-    "lost views",
-    "messages",
-    "signed",
-    "checked",
-];
-
-fn as_text(args: &CompareArgs, seeds: (u64, u64), rows: &[Row]) -> String {
-    let mut out = String::new();
-    let mut n = None;
-    for row in rows {
-        if n != Some(row.cell.n) {
-            n = Some(row.cell.n);
-            let blank = if out.is_empty() { "" } else { "\n" };
-            out.push_str(&format!(
-                "{blank}n = {}, f = {}, seeds {}..{}; messages, signed and checked signatures per \
-                 decision\n",
-                row.cell.n, row.cell.f, seeds.0, seeds.1
-            ));
-            out.push_str(&line(&HEADER.map(str::to_owned)));
         }
-        out.push_str(&line(&columns(row, rows)));
+        Ok(status)
     }
-    out.push_str(&worst(args, rows));
-    out
-}
-
-fn columns(row: &Row, rows: &[Row]) -> [String; 10] {
-    let cell = &row.cell;
-    let Some(measured) = &row.measured else {
-        let why = cell.document.as_ref().err().cloned().unwrap_or_default();
-        let mut columns: [String; 10] = Default::default();
-        columns[0].clone_from(&cell.attack);
-        columns[1].clone_from(&cell.protocol);
-        columns[2] = format!("n/a: {why}");
-        return columns;
-    };
-    let tenths = |count| {
-        let tenths = measured.per_decision(count);
-        format!("{}.{}", tenths / 10, tenths % 10)
-    };
-    let good = rows.iter().find(|other| {
-        other.cell.attack == "good case"
-            && other.cell.protocol == cell.protocol
-            && other.cell.n == cell.n
-    });
-    let good = good.and_then(|row| row.measured.as_ref()).map_or(0, |good| good.latency_ns);
-    let ratio = (100 * measured.latency_ns).checked_div(good).unwrap_or_default();
-    let verdict = match measured.unexpected {
-        0 if measured.verdict != "holds" => format!("{} (expected)", measured.verdict),
-        0 => measured.verdict.to_owned(),
-        count => format!("{} in {count} of {}", measured.verdict, measured.runs),
-    };
-    [
-        cell.attack.clone(),
-        cell.protocol.clone(),
-        verdict,
-        measured.decisions.to_string(),
-        Span(measured.latency_ns).rounded().to_string(),
-        format!("x{}.{:02}", ratio / 100, ratio % 100),
-        measured.lost_views.to_string(),
-        tenths(measured.messages),
-        tenths(measured.signatures_made),
-        tenths(measured.signatures_verified),
-    ]
-}
-
-fn line(columns: &[String; 10]) -> String {
-    let widths = [13, 13, 20, 10, 10, 8, 11, 9, 8, 9];
-    let mut line = String::new();
-    for (at, (text, width)) in columns.iter().zip(widths).enumerate() {
-        if at < 3 {
-            line.push_str(&format!("{text:<width$} "));
-        } else {
-            line.push_str(&format!("{text:>width$} "));
-        }
-    }
-    format!("{}\n", line.trim_end())
-}
-
-/// The command that shows the worst run of each cell that is not as expected.
-fn worst(args: &CompareArgs, rows: &[Row]) -> String {
-    let mut out = String::new();
-    for row in rows {
-        let (cell, Some(measured)) = (&row.cell, &row.measured) else { continue };
-        let Ok(document) = &cell.document else { continue };
-        if measured.unexpected > 0 {
-            let set = document.set.iter().map(|set| format!(" --set {}", run::quoted(set)));
-            out.push_str(&format!(
-                "look: byzlab run {}{} --seed {}\n",
-                run::quoted(&args.file.display().to_string()),
-                set.collect::<String>(),
-                measured.worst_seed
-            ));
-        }
-    }
-    if out.is_empty() { out } else { format!("\n{out}") }
 }

@@ -5,6 +5,7 @@ mod completions;
 mod explain;
 mod input;
 mod list;
+mod merge;
 mod output;
 mod run;
 mod schema;
@@ -117,6 +118,8 @@ enum Command {
     List(list::ListArgs),
     /// Compare protocols under attack, in one table.
     Compare(compare::CompareArgs),
+    /// Put the parts of a comparison together.
+    Merge(merge::MergeArgs),
     /// Print and filter a recorded run.
     Trace(trace::TraceArgs),
     /// Check whether a file proves guilt, from public keys alone.
@@ -142,13 +145,15 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         }
     };
     let json = matches!(&cli.command, Command::Run(args) if args.json)
-        || matches!(&cli.command, Command::Compare(args) if args.json);
+        || matches!(&cli.command, Command::Compare(args) if args.forms.json)
+        || matches!(&cli.command, Command::Merge(args) if args.forms.json);
     let mut output = Output::new(cli.common.color);
     let result = match &cli.command {
         Command::Run(args) => run::run(args, registry, &mut output),
         Command::Explain(args) => explain::explain(args, registry, &mut output),
         Command::List(args) => list::list(args, registry, &mut output),
         Command::Compare(args) => compare::compare(args, registry, &mut output),
+        Command::Merge(args) => merge::merge(args, registry, &mut output),
         Command::Trace(args) => trace::trace(args, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
         Command::Schema => schema::schema(registry, &mut output),

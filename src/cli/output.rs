@@ -52,6 +52,11 @@ impl Output {
         let _ = writeln!(io::stderr(), "{word}: {message}");
     }
 
+    /// Writes to stderr what is no error and no result.
+    pub(crate) fn note(&self, message: &str) {
+        let _ = writeln!(io::stderr(), "note: {message}");
+    }
+
     /// Writes the problems of a file to stderr.
     pub(crate) fn problems(&self, problems: &Problems) {
         let _ = writeln!(io::stderr(), "{}", problems.render(self.paint_errors));

@@ -9,6 +9,7 @@ use std::{
 use byzlab_crypto::Scheme;
 use byzlab_scenarios::{
     Document, EvidenceFile, Options, Outcome, Registry, Run, Scenario,
+    compare::quoted,
     report::{Report, json, junit, summary, text},
 };
 use clap::{Args, ValueEnum};
@@ -71,6 +72,9 @@ pub(crate) fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
 
 /// So many runs are made before their results are printed: bounds memory.
 const CHUNK: usize = 4096;
+
+/// A run of more messages is not made again to be drawn.
+const DRAWN: u64 = 200_000;
 
 /// Set by the first interrupt: what is running ends, nothing new begins.
 pub(crate) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -218,7 +222,10 @@ impl Suite<'_> {
         let entry = entry.expect("the decoder takes protocols from the registry");
         let options =
             Options { trace: self.args.trace.is_some(), clock: self.args.timing.then_some(clock) };
-        let run = entry.run(&scenario, &options);
+        let mut run = entry.run(&scenario, &options);
+        if !options.trace && self.draws(&run) {
+            run.trace = entry.run(&scenario, &Options { trace: true, clock: None }).trace;
+        }
         if let Some(file) = &self.args.trace {
             let mut lines = String::new();
             for record in &run.trace {
@@ -234,6 +241,18 @@ impl Suite<'_> {
         Ok((scenario, run))
     }
 
+    /// Whether a violation is drawn, for which the run has to be made again with all its events.
+    fn draws(&self, run: &Run) -> bool {
+        let shown = run.verdict.violations.iter().any(|violation| !violation.events.is_empty());
+        shown && self.is_told(run) && !self.args.json && run.metrics.total.messages < DRAWN
+    }
+
+    /// Whether a run is reported in full.
+    fn is_told(&self, run: &Run) -> bool {
+        let failed = run.verdict.outcome != Outcome::AsExpected;
+        self.total == 1 || (failed && self.args.seeds.is_none())
+    }
+
     fn print(&mut self, scenario: &Scenario, run: &Run, repeat: &str) -> Result<(), Failure> {
         let memory = self.args.timing.then(peak_memory).flatten();
         let repeat = repeat.to_owned();
@@ -241,8 +260,7 @@ impl Suite<'_> {
         if self.args.json {
             return self.output.line(&json(&report));
         }
-        let failed = run.verdict.outcome != Outcome::AsExpected;
-        if self.total == 1 || (failed && self.args.seeds.is_none()) {
+        if self.is_told(run) {
             let paint = self.output.paint();
             self.output.text(&text(&report, paint))
         } else if self.args.seeds.is_none() {
@@ -272,15 +290,6 @@ fn repeat(args: &RunArgs, path: &Path, seed: u64) -> String {
     line
 }
 
-/// An argument as a shell takes it.
-pub(crate) fn quoted(text: &str) -> String {
-    let plain = |char: char| char.is_ascii_alphanumeric() || "-_./=,:+".contains(char);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 /// Where a file is written before it takes its name.
 fn temporary(file: &Path) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_os_string();
@@ -289,7 +298,7 @@ fn temporary(file: &Path) -> PathBuf {
 }
 
 /// Whether a file can be written: found out before anything is run.
-fn probe(file: &Path) -> Result<(), Failure> {
+pub(crate) fn probe(file: &Path) -> Result<(), Failure> {
     let refused = |why: String| Failure::Usage(format!("{}: {why}", file.display()));
     if file.is_dir() {
         return Err(refused("this is a folder".to_owned()));

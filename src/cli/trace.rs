@@ -1,4 +1,4 @@
-//! `byzlab trace FILE`: print and filter a recorded run.
+//! `byzlab trace FILE`: print and filter a recorded run, convert it for other programs.
 
 use std::{
     fs::File,
@@ -6,8 +6,9 @@ use std::{
     path::PathBuf,
 };
 
+use byzlab_scenarios::export::{Selection, mermaid, perfetto, shiviz};
 use byzlab_trace::Record;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{Failure, Status, output::Output};
 
@@ -19,6 +20,9 @@ pub(crate) struct TraceArgs {
     /// Only events of these parties.
     #[arg(long, value_delimiter = ',')]
     party: Vec<u16>,
+    /// Only messages of these senders, as they arrive or are lost.
+    #[arg(long, value_delimiter = ',')]
+    from: Vec<u16>,
     /// Only these kinds of messages.
     #[arg(long, value_delimiter = ',')]
     kind: Vec<String>,
@@ -26,48 +30,118 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_delimiter = ',')]
     what: Vec<String>,
     /// Only these views: 3, or 1..3.
+    #[arg(long, value_parser = range)]
+    view: Option<(u64, u64)>,
+    /// Only these slots: 3, or 1..3.
+    #[arg(long, value_parser = range)]
+    slot: Option<(u64, u64)>,
+    /// Only what is about the block or value whose digest begins so.
     #[arg(long)]
-    view: Option<String>,
+    digest: Option<String>,
+    /// Only what happened in this time: 1s..2500ms.
+    #[arg(long, value_parser = times)]
+    time: Option<(u64, u64)>,
     /// Only this event, what caused it, and what caused that.
     #[arg(long)]
     why: Option<u64>,
-    /// Print JSON, as recorded.
-    #[arg(long)]
+    /// Print JSON, as recorded: the same as --to jsonl.
+    #[arg(long, conflicts_with = "to")]
     json: bool,
+    /// In which form.
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    to: Form,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Form {
+    /// A line an event, for people.
+    Text,
+    /// The events as recorded.
+    Jsonl,
+    /// A sequence diagram for Mermaid.
+    Mermaid,
+    /// A log with vector clocks for ShiViz.
+    Shiviz,
+    /// Trace events for Perfetto, as JSON.
+    Perfetto,
+}
+
+/// So many characters Mermaid draws, unless it is told otherwise.
+const MERMAID: usize = 50_000;
+
 pub(crate) fn trace(args: &TraceArgs, output: &mut Output) -> Result<Status, Failure> {
-    let views = match args.view.as_deref().map(views).transpose() {
-        Ok(views) => views,
-        Err(why) => return Err(Failure::Usage(format!("--view: {why}"))),
-    };
     let records = read(args)?;
     let chain = args.why.map(|event| causes(&records, event));
-    for record in &records {
-        let fits = chain.as_ref().is_none_or(|chain| chain.contains(&record.id))
-            && (args.party.is_empty() || args.party.contains(&record.party))
-            && (args.what.is_empty() || args.what.contains(&record.what))
-            && (args.kind.is_empty()
-                || record.kind.as_ref().is_some_and(|kind| args.kind.contains(kind)))
-            && views.is_none_or(|(start, end)| {
-                record.view.is_some_and(|view| start <= view && view < end)
-            });
-        if fits && args.json {
-            let line = serde_json::to_string(record).unwrap_or_default();
-            output.line(&line)?;
-        } else if fits {
-            output.line(&show(record))?;
+    let keep = |record: &Record| {
+        chain.as_ref().is_none_or(|chain| chain.contains(&record.id)) && args.fits(record)
+    };
+    let selection = Selection::new(&records, &keep);
+    match if args.json { Form::Jsonl } else { args.to } {
+        Form::Text => {
+            let mut kept = records.iter().filter(|record| keep(record));
+            kept.try_for_each(|record| output.line(&show(record)))?;
         }
+        Form::Jsonl => {
+            let mut kept = records.iter().filter(|record| keep(record));
+            kept.try_for_each(|record| {
+                output.line(&serde_json::to_string(record).unwrap_or_default())
+            })?;
+        }
+        Form::Mermaid => {
+            let text = mermaid(&selection);
+            output.text(&text)?;
+            if text.len() > MERMAID {
+                let length = text.len();
+                output.note(&format!(
+                    "{length} characters; Mermaid draws {MERMAID} unless maxTextSize is raised: \
+                     choose with --view, --time or --why"
+                ));
+            }
+        }
+        Form::Shiviz => output.text(&shiviz(&selection))?,
+        Form::Perfetto => output.text(&perfetto(&selection))?,
     }
     Ok(Status::Expected)
 }
 
-fn views(text: &str) -> Result<(u64, u64), String> {
-    if let Ok(view) = text.parse::<u64>() {
-        return Ok((view, view.saturating_add(1)));
+impl TraceArgs {
+    fn fits(&self, record: &Record) -> bool {
+        let named = |names: &[String], name: Option<&String>| {
+            names.is_empty() || name.is_some_and(|name| names.contains(name))
+        };
+        let within = |range: Option<(u64, u64)>, number: Option<u64>| {
+            range.is_none_or(|(start, end)| {
+                number.is_some_and(|number| start <= number && number < end)
+            })
+        };
+        let begins = |start: &String| {
+            record.digest.as_ref().is_some_and(|digest| digest.starts_with(start.as_str()))
+        };
+        (self.party.is_empty() || self.party.contains(&record.party))
+            && (self.from.is_empty() || record.from.is_some_and(|from| self.from.contains(&from)))
+            && named(&self.what, Some(&record.what))
+            && named(&self.kind, record.kind.as_ref())
+            && within(self.view, record.view)
+            && within(self.slot, record.slot)
+            && within(self.time, Some(record.at))
+            && self.digest.as_ref().is_none_or(begins)
+    }
+}
+
+/// A number, or a range of numbers.
+fn range(text: &str) -> Result<(u64, u64), String> {
+    if let Ok(number) = text.parse::<u64>() {
+        return Ok((number, number.saturating_add(1)));
     }
     byzlab_scenarios::parse_range(text, |text| {
         text.parse::<u64>().map_err(|error| error.to_string())
+    })
+}
+
+/// A range of moments.
+fn times(text: &str) -> Result<(u64, u64), String> {
+    byzlab_scenarios::parse_range(text, |text| {
+        byzlab_scenarios::parse_span(text).map(|span| span.0)
     })
 }
 

@@ -6,7 +6,8 @@ use byzlab::{
     crypto::{Committee, Digest, KeyRing, Reject, Scheme},
     protocols::{
         Command, Context, Effect, Effects, Input, Leaders, Packet, Protocol, Span, Stream, Time,
-        View, decode, dolev_strong::DolevStrong, hotstuff::HotStuff, pbft::Pbft, step,
+        View, decode, dolev_strong::DolevStrong, hotstuff::HotStuff,
+        hotstuff_chained::ChainedHotStuff, pbft::Pbft, step,
     },
 };
 
@@ -162,11 +163,17 @@ fn hotstuff_takes_any_bytes() {
 }
 
 #[test]
+fn chained_hotstuff_takes_any_bytes() {
+    fuzz::<ChainedHotStuff>();
+}
+
+#[test]
 fn no_part_of_a_message_is_a_message() {
     let _alone = alone();
     cut::<DolevStrong>();
     cut::<Pbft>();
     cut::<HotStuff>();
+    cut::<ChainedHotStuff>();
 }
 
 #[test]

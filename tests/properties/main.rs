@@ -141,6 +141,7 @@ fn the_cases_break_what_is_broken() {
         ("pbft", "M27"),
         ("pbft", "M59"),
         ("hotstuff", "M41"),
+        ("hotstuff-chained", "M37"),
     ];
     for (protocol, id) in broken {
         assert!(breaks(protocol, id), "{protocol}: no case shows that {id} is broken");
@@ -163,6 +164,11 @@ fn hotstuff_keeps_its_promises() {
 }
 
 #[test]
+fn chained_hotstuff_keeps_its_promises() {
+    within("hotstuff-chained", 10);
+}
+
+#[test]
 fn dolev_strong_keeps_its_promises_with_real_signatures() {
     signed("dolev-strong-ed25519", "dolev-strong");
 }
@@ -178,6 +184,11 @@ fn hotstuff_keeps_its_promises_with_real_signatures() {
 }
 
 #[test]
+fn chained_hotstuff_keeps_its_promises_with_real_signatures() {
+    signed("hotstuff-chained-ed25519", "hotstuff-chained");
+}
+
+#[test]
 fn dolev_strong_accuses_nobody_honest_beyond_its_bound() {
     beyond("dolev-strong-beyond", "dolev-strong", 6);
 }
@@ -190,4 +201,9 @@ fn pbft_accuses_nobody_honest_beyond_its_bound() {
 #[test]
 fn hotstuff_accuses_nobody_honest_beyond_its_bound() {
     beyond("hotstuff-beyond", "hotstuff", 10);
+}
+
+#[test]
+fn chained_hotstuff_accuses_nobody_honest_beyond_its_bound() {
+    beyond("hotstuff-chained-beyond", "hotstuff-chained", 10);
 }

@@ -1,8 +1,34 @@
 //! Byzantine consensus between real processes: the machines that run in the simulator, over
 //! libp2p, with their votes on disk.
 //!
-//! [`Transport`](transport) carries bytes between numbered parties and knows nothing of
-//! protocols.
+//! [`transport`] carries bytes between numbered parties and knows nothing of protocols;
+//! [`Shaper`] and [`Line`] make of its network the one that the scenario describes. A [`Node`]
+//! moves one party: inputs in, effects out in their order, nothing before what precedes it is
+//! durable. What it took in stands in its [`journal`], and a run is judged by a [`replay()`] of the
+//! journals.
 
+mod actor;
 pub mod clients;
+mod clock;
+mod frame;
+mod intake;
+pub mod journal;
+mod line;
+mod link;
+mod node;
+mod replay;
+mod shaper;
+mod store;
+mod timers;
 pub mod transport;
+
+pub use actor::{Panicked, Parts};
+pub use clock::{Clock, unix_ns};
+pub use frame::SendId;
+pub use intake::{Inbox, Intake};
+pub use line::Line;
+pub use link::{Link, Outgoing, Shaped};
+pub use node::{Node, NodeConfig, NodeError, Status};
+pub use replay::{Replay, ReplayError, Replayed, replay};
+pub use shaper::{Fate, Shaper};
+pub use store::{Change, FORMAT, Kept, Owner, Store, StoreError};

@@ -1,5 +1,7 @@
 //! Turns what parties do into events: numbers them, finds causes, counts message delays.
 
+use std::collections::BTreeMap;
+
 use byzlab_crypto::{Evidence, PartyId};
 use byzlab_protocols::{Decision, Kind, Packet, Protocol, Reply, Role, Target, Time, View};
 
@@ -8,12 +10,18 @@ use crate::{Detail, Event, EventId, FaultId, Observer, What};
 /// How many views back message delays are remembered.
 const DEPTHS: usize = 4;
 
+/// How many proposals are remembered of a protocol whose views overlap.
+const PROPOSALS: usize = 4096;
+
 /// Numbers events and shows them to the observers.
 ///
 /// Message delays are counted as corrections B3 says: a proposal has 1; what is sent while a
 /// message of depth d is handled has d + 1; what a timer sends has one more than the deepest
 /// message of the same view that its sender handled before. What a party says to itself is no
 /// message: it takes no delay and adds none.
+///
+/// Where views overlap ([`byzlab_protocols::About::pipeline`]) a proposal is a message like others,
+/// and a decision counts from the proposal of its own view.
 #[derive(Clone)]
 pub struct Recorder {
     observers: Vec<Box<dyn Observer>>,
@@ -24,6 +32,9 @@ pub struct Recorder {
     /// The depth of the message that is being handled; nothing for timers and the like.
     handling: Option<u32>,
     depths: Vec<[(View, u32); DEPTHS]>,
+    overlap: bool,
+    /// Where views overlap: the depths of the first proposals of the last views.
+    proposals: BTreeMap<View, u32>,
 }
 
 impl Recorder {
@@ -37,6 +48,8 @@ impl Recorder {
             cause: None,
             handling: None,
             depths: vec![[(View::GENESIS, 0); DEPTHS]; n],
+            overlap: P::ABOUT.pipeline > 0,
+            proposals: BTreeMap::new(),
         }
     }
 
@@ -108,6 +121,9 @@ impl Recorder {
         let same = |kind: &&Kind| std::ptr::eq(kind.name, tag.kind) || kind.name == tag.kind;
         let kind = self.kinds.iter().find(same);
         let hops = match (kind.map(|kind| kind.role), self.handling) {
+            (Some(Role::Proposal), handling) if self.overlap => {
+                self.proposed(tag.view, handling.unwrap_or_default() + 1)
+            }
             (Some(Role::Proposal), _) => 1,
             (_, Some(depth)) => depth + 1,
             (_, None) => 1 + self.depth(party, tag.view),
@@ -115,6 +131,15 @@ impl Recorder {
         let copies = copies as u16;
         let what = What::Sent { to, tag, bytes: packet.bytes(), copies, hops };
         (self.event(party, what, Detail::Message(packet)), hops)
+    }
+
+    /// A proposal of so many message delays; the first one of its view counts.
+    fn proposed(&mut self, view: View, depth: u32) -> u32 {
+        self.proposals.entry(view).or_insert(depth);
+        while self.proposals.len() > PROPOSALS {
+            self.proposals.pop_first();
+        }
+        depth
     }
 
     fn depth(&self, party: PartyId, view: View) -> u32 {
@@ -126,7 +151,12 @@ impl Recorder {
     pub fn decided(&mut self, party: PartyId, decision: &Decision) {
         let hops = match decision.rounds {
             Some(rounds) => rounds as u32,
-            None => self.handling.unwrap_or_else(|| self.depth(party, decision.view)),
+            None => {
+                let depth = self.handling.unwrap_or_else(|| self.depth(party, decision.view));
+                // Only where views overlap is a proposal deeper than 1.
+                let before = self.proposals.get(&decision.view).map_or(0, |depth| depth - 1);
+                depth.saturating_sub(before)
+            }
         };
         let Decision { slot, view, digest, .. } = *decision;
         let what = What::Decided { slot, view, digest, hops };

@@ -33,4 +33,5 @@ pub(crate) use named_rules;
 
 pub mod dolev_strong;
 pub mod hotstuff;
+pub mod hotstuff_chained;
 pub mod pbft;

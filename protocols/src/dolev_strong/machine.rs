@@ -15,6 +15,7 @@ use super::{
 use crate::{
     About, Context, Decision, Effect, Effects, Field, Protocol, Request, Situation, Stored, Tag,
     Time, Values, View,
+    durable::durable,
     effects::Shown,
     smr::{MAX_PAYLOAD, MAX_PENDING},
     value_digest,
@@ -37,6 +38,8 @@ pub struct Record {
     /// The values that were extracted in it.
     pub extracted: Vec<Digest>,
 }
+
+durable!(Record { broadcast, extracted });
 
 /// A party of Dolev-Strong.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -98,6 +98,7 @@ const ABOUT: About = About {
         "none or two: decide the default",
         "accuse the sender",
     ],
+    pipeline: 0,
     good_case: |n, f| {
         let n = n as u64;
         let messages = if f == 0 { n - 1 } else { n * (n - 1) };

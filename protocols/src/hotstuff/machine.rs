@@ -12,6 +12,7 @@ use super::{
 use crate::{
     About, Context, Effects, Field, Packet, Protocol, Request, Situation, Span, Stored, Tag, Time,
     Values, View,
+    durable::durable,
     effects::Shown,
     smr::{Block, Commits, Ordered, Replica, Sync},
 };
@@ -47,10 +48,22 @@ pub struct Record {
     /// The lock: the highest pre-commit certificate that was voted on; none for genesis.
     pub locked: Option<Qc>,
     /// What is decided, and the commit certificate that waits for bodies.
-    pub commits: Commits<Vote>,
+    pub commits: Commits<Qc>,
     /// How often the party was restarted.
     pub restarts: u64,
 }
+
+durable!(
+    Record { view, entry, voted, timed_out, proposed, high, locked, commits, restarts },
+    |record: &Record| {
+        let of =
+            |qc: &Option<Qc>, phase| qc.as_ref().is_none_or(|qc| qc.statement().phase == phase);
+        match of(&record.high, Phase::Prepare) && of(&record.locked, Phase::PreCommit) {
+            true => Ok(()),
+            false => Err(Reject::Malformed("votes of another phase")),
+        }
+    }
+);
 
 /// A party of HotStuff.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -136,6 +136,7 @@ const ABOUT: About = About {
         "amplify timeouts",
         "accuse",
     ],
+    pipeline: 0,
     good_case: |n, _| GoodCase { hops: 7, messages: 8 * (n as u64 - 1) },
     accountable: true,
     recovers: true,

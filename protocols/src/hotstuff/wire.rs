@@ -10,7 +10,8 @@ use byzlab_crypto::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Context, Kind, Role, Tag, View,
+    Context, Durable, Kind, Role, Tag, View,
+    durable::{put, take},
     smr::{
         Block, Command, Commitment, Request, Sync, WireBlock, check_request, check_sync, sync_tag,
     },
@@ -270,6 +271,16 @@ impl Entry {
             Entry::Decided(qc) => WireEntry::Decided(qc.claim().clone()),
             Entry::TimedOut(certificate) => WireEntry::TimedOut(certificate.wire()),
         }
+    }
+}
+
+impl Durable for Entry {
+    fn save(&self, to: &mut Vec<u8>) {
+        put(&self.wire(), to);
+    }
+
+    fn load(context: &Context, from: &mut &[u8]) -> Result<Self, Reject> {
+        check_entry(&context.committee, &take(from)?)
     }
 }
 

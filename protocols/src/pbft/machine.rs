@@ -15,6 +15,7 @@ use super::{
 use crate::{
     About, Context, Effects, Field, Packet, Protocol, Request, Situation, Stored, Tag, Time,
     Values, View,
+    durable::durable,
     effects::Shown,
     smr::{Commits, Ordered, Replica, Sync},
 };
@@ -52,8 +53,10 @@ pub struct Record {
     /// The last view in which it sent vote2.
     pub voted2: View,
     /// What is decided, and the commit certificate that waits for bodies.
-    pub commits: Commits<Vote2>,
+    pub commits: Commits<Certificate<Vote2>>,
 }
+
+durable!(Record { status, lock, proposed, voted, voted2, commits });
 
 /// A party of PBFT.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

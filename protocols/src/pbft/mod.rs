@@ -133,6 +133,7 @@ const ABOUT: About = About {
         "fetch a block",
         "accuse",
     ],
+    pipeline: 0,
     good_case: |n, _| {
         let n = n as u64;
         GoodCase { hops: 3, messages: 3 * n * (n - 1) + 2 * (n - 1) }

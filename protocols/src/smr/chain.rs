@@ -150,6 +150,11 @@ impl Chain {
         path
     }
 
+    /// The blocks that are held and not decided, those of lost branches included.
+    pub fn open(&self) -> impl Iterator<Item = &Block> {
+        self.undecided.values()
+    }
+
     /// The requests of the undecided blocks up to `tip`.
     pub fn undecided_requests(&self, tip: &Block) -> BTreeSet<RequestId> {
         let path = self.undecided(&tip.hash());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use byzlab_crypto::{Certificate, Claim, Committee, Digest, PartySet, Proof, Reject, Statement};
 
 use super::{Block, Chain};
-use crate::{Decision, View};
+use crate::{Data, Decision, View};
 
 /// A vote of which a quorum decides a block and all blocks below it.
 pub trait Commitment: Statement {
@@ -21,13 +21,53 @@ pub trait Commitment: Statement {
     }
 }
 
+/// What shows to anybody that a block and all blocks below it are decided.
+pub trait Commit: Data {
+    /// The view in which the block was proposed.
+    fn view(&self) -> View;
+
+    /// The hash of the block.
+    fn block(&self) -> Digest;
+
+    /// Whether it is of the phase that decides.
+    fn decides(&self) -> bool {
+        true
+    }
+
+    /// The view in which a block on its path counts as committed.
+    fn committed(&self, _block: &Block) -> View {
+        self.view()
+    }
+
+    /// The same for those who have the public keys and nothing else.
+    fn proof(&self) -> Arc<dyn Proof>;
+}
+
+impl<T: Commitment> Commit for Certificate<T> {
+    fn view(&self) -> View {
+        self.statement().view()
+    }
+
+    fn block(&self) -> Digest {
+        self.statement().block()
+    }
+
+    fn decides(&self) -> bool {
+        self.statement().commits()
+    }
+
+    fn proof(&self) -> Arc<dyn Proof> {
+        Arc::new(CommitProof(self.claim().clone()))
+    }
+}
+
 /// The commit certificates that a party has to remember, durably.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Commits<T> {
+pub struct Commits<C> {
     /// The one by which the end of the log was decided.
-    pub decided: Option<Certificate<T>>,
+    pub decided: Option<C>,
     /// A higher one whose block, or a block below it, is not held yet (corrections C6).
-    pub pending: Option<Certificate<T>>,
+    pub pending: Option<C>,
 }
 
 /// What came of a commit certificate.
@@ -43,27 +83,27 @@ pub enum Taken {
     Conflict,
 }
 
-impl<T> Default for Commits<T> {
+impl<C> Default for Commits<C> {
     fn default() -> Self {
         Commits { decided: None, pending: None }
     }
 }
 
-impl<T: Commitment> Commits<T> {
+impl<C: Commit> Commits<C> {
     /// The view of the last decision.
     pub fn view(&self) -> View {
-        self.decided.as_ref().map_or(View::GENESIS, |decided| decided.statement().view())
+        self.decided.as_ref().map_or(View::GENESIS, Commit::view)
     }
 
     /// The highest certificate known.
-    pub fn highest(&self) -> Option<&Certificate<T>> {
+    pub fn highest(&self) -> Option<&C> {
         self.pending.as_ref().or(self.decided.as_ref())
     }
 
     /// Takes in a certificate. One that waits gives way only to a higher one, and the decided one
     /// only to one that extends it.
-    pub fn take(&mut self, chain: &Chain, new: &Certificate<T>) -> Taken {
-        let (hash, view) = (new.statement().block(), new.statement().view());
+    pub fn take(&mut self, chain: &Chain, new: &C) -> Taken {
+        let (hash, view) = (new.block(), new.view());
         if chain.is_decided(&hash) {
             return Taken::Known;
         }
@@ -73,7 +113,7 @@ impl<T: Commitment> Commits<T> {
                 return Taken::Conflict;
             }
             let waits = self.pending.as_ref();
-            if waits.is_some_and(|pending| pending.statement().view() >= view) {
+            if waits.is_some_and(|pending| pending.view() >= view) {
                 return Taken::Known;
             }
             self.pending = Some(new.clone());
@@ -89,9 +129,9 @@ impl<T: Commitment> Commits<T> {
 
     /// After a decision or new bodies: what becomes of the certificate that waits, if anything.
     /// A block on its path may turn out to be too low to be in the log: then it conflicts.
-    pub fn retry(&mut self, chain: &Chain, came: &[Block]) -> Option<(Certificate<T>, Taken)> {
+    pub fn retry(&mut self, chain: &Chain, came: &[Block]) -> Option<(C, Taken)> {
         let pending = self.pending.take()?;
-        let missing = chain.missing(&pending.statement().block());
+        let missing = chain.missing(&pending.block());
         let came = came.iter().find(|block| Some(block.hash()) == missing);
         let taken = match came.is_some_and(|block| block.height() <= chain.decided_height()) {
             true => Taken::Conflict,
@@ -102,24 +142,19 @@ impl<T: Commitment> Commits<T> {
 }
 
 /// What is reported of a certificate that conflicts with the log; its block may not be held.
-pub fn conflict<T: Commitment>(chain: &Chain, certificate: &Certificate<T>) -> Decision {
-    let hash = certificate.statement().block();
+pub fn conflict(chain: &Chain, certificate: &impl Commit) -> Decision {
+    let hash = certificate.block();
     let block = chain.get(&hash);
     Decision {
         slot: block.map_or(0, Block::height),
-        view: certificate.statement().view(),
-        committed: certificate.statement().view(),
+        view: certificate.view(),
+        committed: certificate.view(),
         digest: hash,
         parent: block.map_or(Digest::ZERO, Block::parent),
         requests: [].into(),
-        proof: Some(proof(certificate)),
+        proof: Some(certificate.proof()),
         rounds: None,
     }
-}
-
-/// What shows to anybody that a block, and all blocks below it, are decided.
-pub(super) fn proof<T: Commitment>(certificate: &Certificate<T>) -> Arc<dyn Proof> {
-    Arc::new(CommitProof(certificate.claim().clone()))
 }
 
 #[derive(Clone, Debug)]

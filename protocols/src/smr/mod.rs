@@ -26,7 +26,7 @@ pub use application::KeyValue;
 pub(crate) use block::payload_digest;
 pub use block::{Block, Header, MAX_BATCH, MAX_BLOCK_BYTES, WireBlock};
 pub use chain::Chain;
-pub use commits::{Commitment, Commits, Taken, conflict};
+pub use commits::{Commit, Commitment, Commits, Taken, conflict};
 pub use fetch::{Fetcher, MAX_WANTED, WINDOW};
 pub use pool::{MAX_PENDING, Pool};
 pub use replica::{MAX_BODIES_BYTES, Ordered, Replica, Sync, bodies, check_sync, sync_tag};

@@ -6,12 +6,11 @@ use std::{
 };
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use byzlab_crypto::{Certificate, Digest, Evidence, PartyId, Proof, Reject, Verified};
+use byzlab_crypto::{Digest, Evidence, PartyId, Proof, Reject, Verified};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Block, Chain, Commitment, Fetcher, Header, KeyValue, MAX_PAYLOAD, Pool, Request, WINDOW,
-    WireBlock, commits::proof,
+    Block, Chain, Commit, Fetcher, Header, KeyValue, MAX_PAYLOAD, Pool, Request, WINDOW, WireBlock,
 };
 use crate::{Context, Decision, Effect, Effects, Protocol, Reply, RequestId, Tag, View};
 
@@ -302,19 +301,16 @@ impl Replica {
 
     /// Decides a block and its ancestors by a commit certificate that [`super::Commits::take`]
     /// called decided, executes them and answers the clients.
-    pub fn decide<P: Ordered, T: Commitment>(
-        &mut self,
-        certificate: &Certificate<T>,
-        fx: &mut Effects<P>,
-    ) {
-        let proof = proof(certificate);
-        let (decided, forgotten) = self.chain.commit(&certificate.statement().block());
+    pub fn decide<P: Ordered>(&mut self, certificate: &impl Commit, fx: &mut Effects<P>) {
+        let proof = certificate.proof();
+        let (decided, forgotten) = self.chain.commit(&certificate.block());
         for block in &decided {
-            fx.push(Effect::Decide(decision(block, certificate.statement().view(), &proof).into()));
+            let committed = certificate.committed(block);
+            fx.push(Effect::Decide(decision(block, committed, &proof).into()));
             self.execute(block, fx);
         }
         forgotten.into_iter().for_each(|hash| fx.push(Effect::Forget(hash)));
-        for hash in self.fetcher.decided(certificate.statement().view()) {
+        for hash in self.fetcher.decided(certificate.view()) {
             fx.cancel_timer(P::sync_timer(hash));
         }
     }

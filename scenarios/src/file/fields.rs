@@ -64,46 +64,72 @@ pub static FILE: &[Field] = &[
     ),
 ];
 
-static NETWORK: &[Field] = &[
-    field(
-        "model",
-        Kind::Choice(&["synchrony", "partial-synchrony", "asynchrony"]),
-        Default::Unset("the weakest in which the protocol's properties are promised"),
-        "What the network promises",
-    ),
-    field("delta", POSITIVE, Default::Is("\"100ms\""), "Δ, the known bound on delays"),
-    field(
-        "delay",
-        Kind::OneOf(DELAY),
-        Default::Is("{ constant = \"10ms\" }"),
-        "How long messages take",
-    ),
-    field("gst", DURATION, Default::Is("\"0s\""), "When the network becomes synchronous"),
-    field(
-        "before_gst",
-        Kind::Choice(&["bounded", "unbounded", "lossy"]),
-        Default::Is("\"bounded\""),
-        "What happens to messages sent before: late until GST + Δ, late without bound, or lost",
-    ),
-    field(
-        "delay_before_gst",
-        Kind::OneOf(DELAY),
-        Default::Unset("anything that the model allows, up to GST + Δ"),
-        "How long messages take that are sent before GST",
-    ),
-    field(
-        "loss",
-        Kind::Probability,
-        Default::Is("0"),
-        "The share of messages lost, where the model lets messages be lost",
-    ),
-    field(
-        "duplicate",
-        Kind::Probability,
-        Default::Is("0"),
-        "The share of messages that come twice",
-    ),
-];
+static NETWORK: &[Field] = OWN.split_at(1).1;
+static OWN: [Field; 9] = network(None);
+static COMPARED: [Field; 9] = network(Some(Default::Unset("as under [network]")));
+
+/// The fields of a network, a name before them; one of a comparison says only what is different.
+const fn network(otherwise: Option<Default>) -> [Field; 9] {
+    const fn or(otherwise: Option<Default>, default: Default) -> Default {
+        match otherwise {
+            Some(otherwise) => otherwise,
+            None => default,
+        }
+    }
+    let model = Default::Unset("the weakest in which the protocol's properties are promised");
+    let early = Default::Unset("anything that the model allows, up to GST + Δ");
+    [
+        field("name", Kind::Name, Default::Required, "What it is called in the comparison"),
+        field(
+            "model",
+            Kind::Choice(&["synchrony", "partial-synchrony", "asynchrony"]),
+            or(otherwise, model),
+            "What the network promises",
+        ),
+        field(
+            "delta",
+            POSITIVE,
+            or(otherwise, Default::Is("\"100ms\"")),
+            "Δ, the known bound on delays",
+        ),
+        field(
+            "delay",
+            Kind::OneOf(DELAY),
+            or(otherwise, Default::Is("{ constant = \"10ms\" }")),
+            "How long messages take",
+        ),
+        field(
+            "gst",
+            DURATION,
+            or(otherwise, Default::Is("\"0s\"")),
+            "When the network becomes synchronous",
+        ),
+        field(
+            "before_gst",
+            Kind::Choice(&["bounded", "unbounded", "lossy"]),
+            or(otherwise, Default::Is("\"bounded\"")),
+            "What happens to messages sent before: late until GST + Δ, late without bound, or lost",
+        ),
+        field(
+            "delay_before_gst",
+            Kind::OneOf(DELAY),
+            or(otherwise, early),
+            "How long messages take that are sent before GST",
+        ),
+        field(
+            "loss",
+            Kind::Probability,
+            or(otherwise, Default::Is("0")),
+            "The share of messages lost, where the model lets messages be lost",
+        ),
+        field(
+            "duplicate",
+            Kind::Probability,
+            or(otherwise, Default::Is("0")),
+            "The share of messages that come twice",
+        ),
+    ]
+}
 
 static DELAY: &[Field] = &[
     field("constant", POSITIVE, Default::Unset(""), "Always the same"),
@@ -328,15 +354,29 @@ static COSTS: &[Field] = &[
     ),
 ];
 
+const NAMES: Kind = Kind::Either(&[Kind::Choice(&["all"]), Kind::List(&Kind::Name)]);
+
 static COMPARE: &[Field] = &[
-    field("protocols", Kind::List(&Kind::Name), Default::Required, "Which protocols"),
-    field("behaviours", Kind::List(&Kind::Name), Default::Is("[]"), "Which behaviours"),
-    field("attacks", Kind::List(&Kind::Name), Default::Is("[]"), "Which attacks of the catalogue"),
+    field("protocols", NAMES, Default::Is("\"all\""), "Which protocols"),
+    field("behaviours", NAMES, Default::Is("[]"), "Which behaviours"),
+    field("attacks", NAMES, Default::Is("[]"), "Which attacks of the catalogue"),
     field(
         "n",
         Kind::List(&Kind::Integer { min: 1, max: 1024 }),
-        Default::Is("[4]"),
+        Default::Unset("`n` of the file"),
         "Which numbers of parties",
+    ),
+    field(
+        "f",
+        Kind::List(&Kind::Integer { min: 0, max: 1023 }),
+        Default::Unset("`f` of the file, or the most that all protocols tolerate at an n"),
+        "Which numbers of faults, the same for all protocols",
+    ),
+    field(
+        "network",
+        Kind::Tables(&COMPARED),
+        Default::Is("[]"),
+        "Which networks, by what is different from `network`; none: that one alone",
     ),
     field("seeds", Kind::Range, Default::Is("\"0..10\""), "Which seeds"),
 ];

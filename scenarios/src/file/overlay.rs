@@ -21,12 +21,19 @@ pub(super) fn parse(source: &str, end: usize) -> (DeTable<'_>, Vec<Error>) {
     (table, errors)
 }
 
+/// Keys whose table is one of several alternatives: another alternative takes its place.
+const ONE_OF: [&str; 3] = ["protocol", "delay", "delay_before_gst"];
+
 /// Lays a table over another one: tables are merged, everything else is replaced.
 fn merge<'i>(base: &mut DeTable<'i>, over: DeTable<'i>) {
     for (key, value) in over {
         let merged = match base.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut) {
             Some(DeValue::Table(below)) => match value.into_inner() {
                 DeValue::Table(above) => {
+                    let other = !above.keys().any(|key| below.contains_key(key.get_ref().as_ref()));
+                    if other && ONE_OF.contains(&key.get_ref().as_ref()) {
+                        below.clear();
+                    }
                     merge(below, above);
                     continue;
                 }

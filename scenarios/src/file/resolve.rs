@@ -15,10 +15,9 @@ use super::{
     node::{Node, Raw, Selector, Table},
     problem::{Place, Problem, suggest},
 };
-use crate::{
-    Compare, Entry, Expect, Fault, Finding, Property, ProtocolChoice, Registry, Scenario, theorem,
-};
+use crate::{Entry, Expect, Fault, Finding, Property, ProtocolChoice, Registry, Scenario, theorem};
 
+mod compare;
 mod events;
 mod network;
 mod workload;
@@ -399,53 +398,6 @@ impl<'a> Resolver<'a> {
             messages: costs.integer("messages"),
             lost_views: costs.integer("lost_views"),
         }
-    }
-
-    fn compare(&mut self, registry: &Registry) -> Option<Compare> {
-        let table = self.table.table("compare")?;
-        let texts = |key: &str| {
-            let nodes = table.list(key).iter();
-            let texts = nodes.filter_map(|node| match &node.raw {
-                Raw::Text(text) => Some((text.clone(), node.place.clone())),
-                _ => None,
-            });
-            texts.collect::<Vec<_>>()
-        };
-        let names = registry.names();
-        for (name, place) in texts("protocols") {
-            if !names.contains(&name.as_str()) {
-                let message = format!("unknown protocol `{name}`");
-                self.problem(&place, "compare.protocols", message).hint = suggest(&name, &names);
-            }
-        }
-        let behaviours: Vec<_> = BEHAVIOURS.iter().map(|info| info.name).collect();
-        for (name, place) in texts("behaviours") {
-            if !behaviours.contains(&name.as_str()) {
-                let message = format!("unknown behaviour `{name}`");
-                let hint = suggest(&name, &behaviours);
-                self.problem(&place, "compare.behaviours", message).hint = hint;
-            }
-        }
-        let attacks = registry.attacks();
-        for (name, place) in texts("attacks") {
-            if !attacks.iter().any(|attack| attack.id == name) {
-                let ids: Vec<_> = attacks.iter().map(|attack| attack.id).collect();
-                let message = format!("unknown attack `{name}`");
-                self.problem(&place, "compare.attacks", message).hint = suggest(&name, &ids);
-            }
-        }
-        let only = |key| texts(key).into_iter().map(|(text, _)| text).collect();
-        let n = table.list("n").iter().filter_map(|node| match node.raw {
-            Raw::Integer(n) => Some(n),
-            _ => None,
-        });
-        Some(Compare {
-            protocols: only("protocols"),
-            behaviours: only("behaviours"),
-            attacks: only("attacks"),
-            n: n.collect(),
-            seeds: table.range("seeds").unwrap_or((0, 10)),
-        })
     }
 
     /// Going beyond the bound has to be meant.

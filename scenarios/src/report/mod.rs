@@ -1,5 +1,6 @@
 //! Reports: text for people, JSON for machines, JUnit for CI. The same run gives the same bytes.
 
+mod diagram;
 mod json;
 mod junit;
 mod text;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use byzlab_protocols::Span;
 
-use super::Report;
+use super::{Report, diagram::diagram};
 use crate::{
     Finding, Metrics, Outcome, Property, PropertyVerdict, Run, Scenario, check::count, theorem,
 };
@@ -56,7 +56,7 @@ pub fn text(report: &Report<'_>, paint: Paint) -> String {
         let _ = writeln!(out, "      {line}");
     }
     properties(&mut out, run, paint);
-    violations(&mut out, run, paint);
+    violations(&mut out, scenario, run, paint);
     attacks(&mut out, run);
     costs(&mut out, scenario, &run.metrics);
     if report.timing {
@@ -158,7 +158,7 @@ fn properties(out: &mut String, run: &Run, paint: Paint) {
     }
 }
 
-fn violations(out: &mut String, run: &Run, paint: Paint) {
+fn violations(out: &mut String, scenario: &Scenario, run: &Run, paint: Paint) {
     for violation in &run.verdict.violations {
         let title =
             format!("{} violated at {}", violation.property.name(), Span(violation.at.0).rounded());
@@ -166,6 +166,10 @@ fn violations(out: &mut String, run: &Run, paint: Paint) {
         if !violation.events.is_empty() {
             let events: Vec<_> = violation.events.iter().map(|event| event.0.to_string()).collect();
             let _ = writeln!(out, "    events {}", events.join(", "));
+        }
+        let traitors = scenario.traitors();
+        if let Some(picture) = diagram(&run.trace, violation, scenario.n, &traitors) {
+            let _ = write!(out, "\n{picture}");
         }
     }
 }

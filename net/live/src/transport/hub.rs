@@ -174,7 +174,7 @@ impl Hub {
             dial.due = None;
             add(&self.shared.tally.dials, 1);
             let to = DialOpts::peer_id(self.shared.identity(*party));
-            let opts = to.addresses(vec![address.clone()]).build();
+            let opts = to.addresses(vec![address.clone()]).allocate_new_port().build();
             if let Err(error) = self.swarm.dial(opts) {
                 tracing::debug!(%party, %error, "cannot dial");
                 add(&self.shared.tally.failed_dials, 1);

@@ -22,14 +22,20 @@ mod reader;
 mod shared;
 mod writer;
 
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{IpAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use byzlab_crypto::PartyId;
 use futures::StreamExt;
 use libp2p::{
-    Multiaddr, Swarm, SwarmBuilder, TransportError as Libp2pError, noise, swarm::SwarmEvent, tcp,
-    yamux,
+    Multiaddr, Swarm, SwarmBuilder, TransportError as Libp2pError, multiaddr::Protocol as Part,
+    noise, swarm::SwarmEvent, tcp, yamux,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -278,6 +284,7 @@ async fn listen_on(
     early: &mut Vec<SwarmEvent<BehaviourEvent>>,
 ) -> Result<Multiaddr, TransportError> {
     let failed = |reason: String| TransportError::Listen { address: address.clone(), reason };
+    is_free(&address).map_err(|error| failed(root(&error)))?;
     let listener = swarm.listen_on(address.clone()).map_err(|error| match error {
         Libp2pError::MultiaddrNotSupported(_) => failed("no transport for such an address".into()),
         Libp2pError::Other(error) => failed(root(&error)),
@@ -301,6 +308,21 @@ async fn listen_on(
     match timeout(Duration::from_secs(10), heard).await {
         Ok(heard) => heard.map_err(failed),
         Err(_) => Err(failed("no network interface has such an address".into())),
+    }
+}
+
+/// Whether nobody listens there yet. libp2p lets several listen on one port, each getting some of
+/// the connections; an attempt that shares nothing finds out.
+fn is_free(address: &Multiaddr) -> io::Result<()> {
+    let mut parts = address.iter();
+    let ip: IpAddr = match parts.next() {
+        Some(Part::Ip4(ip)) => ip.into(),
+        Some(Part::Ip6(ip)) => ip.into(),
+        _ => return Ok(()),
+    };
+    match parts.next() {
+        Some(Part::Tcp(port)) if port != 0 => TcpListener::bind((ip, port)).map(drop),
+        _ => Ok(()),
     }
 }
 

@@ -1,0 +1,485 @@
+//! Judging by replay: the journals of all parties go through fresh machines, and what comes out
+//! goes through the recorder and the observers of the simulator.
+//!
+//! A machine is deterministic, so a step of the replay has the effects that the step of the run
+//! had, and their digest says whether it did. Journals are merged by time, and a delivery waits
+//! for its send. The fault layer is replayed too: its draws depend on nothing but the seed and the
+//! sends. What a message took beyond what the model allows makes the run out of model.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use byzlab_crypto::{PartyId, PartySet, Reject};
+use byzlab_protocols::{
+    Effect, Input, Packet, Protocol, RequestId, Target, Time, smr::check_request,
+};
+use byzlab_sim::{Bound, Crash, Environment, MessageRule, Network};
+use byzlab_trace::{Change, Detail, EventId, FaultId, Observer, Recorder, What, Why};
+
+use crate::{
+    Shaper,
+    actor::{Actor, Leaving, Output, Parts},
+    frame::{SendId, packet_of},
+    journal::{Entry, Happened, Life},
+    link::{receivers, shaper},
+    store::Kept,
+};
+
+/// A run to be judged.
+pub struct Replay<P: Protocol> {
+    /// What the seats were made of.
+    pub parts: Parts<P>,
+    /// The network that the run was to have.
+    pub network: Network,
+    /// What happened from outside.
+    pub environment: Environment,
+    /// Rules on single messages.
+    pub rules: Vec<MessageRule>,
+    /// Who watches.
+    pub observers: Vec<Box<dyn Observer>>,
+    /// Whether parties show their state.
+    pub show: bool,
+    /// The journals of each party, one for each of its lives.
+    pub lives: Vec<Vec<Life>>,
+}
+
+/// What a replay brought.
+pub struct Replayed<P: Protocol> {
+    /// Who watched.
+    pub observers: Vec<Box<dyn Observer>>,
+    /// The packets that honest parties received.
+    pub witnessed: Vec<Arc<Packet<P>>>,
+    /// When the last thing happened.
+    pub end: Time,
+    /// How many messages arrived.
+    pub deliveries: u64,
+    /// Whether honest code panicked.
+    pub panicked: bool,
+}
+
+/// The journals are not those of a run of this code.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A step had other effects than it has now.
+    #[error("step {step} of life {life} of party {party} had other effects than its replay")]
+    Differs {
+        /// Whose.
+        party: PartyId,
+        /// In which life.
+        life: usize,
+        /// Which entry.
+        step: usize,
+    },
+    /// An honest party received from an honest one what that never sent.
+    #[error("party {to} received number {number} of party {from}, which never sent it")]
+    NeverSent {
+        /// Who received it.
+        to: PartyId,
+        /// Whose it is said to be.
+        from: PartyId,
+        /// The number of the send.
+        number: u64,
+    },
+    /// What a party took for its disk does not verify.
+    #[error("life {life} of party {party} began with a disk that does not verify: {reason}")]
+    Disk {
+        /// Whose.
+        party: PartyId,
+        /// Which life.
+        life: usize,
+        /// What is wrong.
+        reason: Reject,
+    },
+}
+
+/// Something on the time line of a party.
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    Entry { life: usize, step: usize },
+    Crash(Option<FaultId>),
+}
+
+struct Seat<P: Protocol> {
+    line: Vec<(Time, Item)>,
+    next: usize,
+    actor: Option<Actor<P>>,
+    /// When it was down.
+    down: Vec<(Time, Time)>,
+}
+
+/// A send, until the end of the run.
+struct Sent {
+    event: EventId,
+    hops: u32,
+    at: Time,
+    to: Target,
+    bytes: Bytes,
+    done: PartySet,
+}
+
+/// What the recorder and the network know; apart from the seats, since a step borrows one.
+struct Scene<P: Protocol> {
+    recorder: Recorder,
+    network: Network,
+    environment: Environment,
+    rules: Vec<MessageRule>,
+    corrupted: PartySet,
+    n: usize,
+    shapers: Vec<Shaper>,
+    sends: BTreeMap<(PartyId, SendId), Sent>,
+    witnessed: Vec<Arc<Packet<P>>>,
+    deliveries: u64,
+    now: Time,
+}
+
+/// Replays a run.
+///
+/// # Errors
+/// The journals are not those of a run of this code.
+pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError> {
+    let n = replay.parts.context.committee.n();
+    let mut scene = Scene {
+        recorder: Recorder::new::<P>(n, replay.observers),
+        network: replay.network,
+        environment: replay.environment,
+        rules: replay.rules,
+        corrupted: replay.parts.corrupted,
+        n,
+        shapers: Vec::new(),
+        sends: BTreeMap::new(),
+        witnessed: Vec::new(),
+        deliveries: 0,
+        now: Time::ZERO,
+    };
+    scene.shapers = PartyId::all(n).map(|party| scene.shaper(party)).collect();
+    let seats = PartyId::all(n).zip(&replay.lives).map(|(party, lives)| {
+        let crashes = scene.environment.crashes.iter().filter(|crash| crash.party == party);
+        Seat::new(lives, crashes)
+    });
+    let seats: Vec<Seat<P>> = seats.collect();
+    let mut stage =
+        Stage { parts: replay.parts, lives: replay.lives, show: replay.show, seats, scene };
+    let panicked = stage.play()?;
+    stage.scene.missing(&stage.seats);
+    let Scene { recorder, witnessed, now, deliveries, .. } = stage.scene;
+    let observers = recorder.into_observers();
+    Ok(Replayed { observers, witnessed, end: now, deliveries, panicked })
+}
+
+impl<P: Protocol> Seat<P> {
+    fn new<'a>(lives: &[Life], mut crashes: impl Iterator<Item = &'a Crash>) -> Seat<P> {
+        let (mut line, mut down) = (Vec::new(), Vec::new());
+        for (life, journal) in lives.iter().enumerate() {
+            let entries = journal.entries.iter().enumerate();
+            line.extend(entries.map(|(step, entry)| (Time(entry.at), Item::Entry { life, step })));
+            let last = journal.entries.last();
+            if last.is_some_and(|entry| entry.happened == Happened::Stopped) {
+                continue;
+            }
+            let planned = crashes.next();
+            let last = Time(last.map_or(0, |entry| entry.at));
+            let at = planned.map_or(last, |crash| crash.at.max(last));
+            line.push((at, Item::Crash(planned.map(|crash| crash.fault))));
+            let back = lives.get(life + 1).and_then(|next| next.entries.first());
+            down.push((at, back.map_or(Time::NEVER, |entry| Time(entry.at))));
+        }
+        Seat { line, next: 0, actor: None, down }
+    }
+
+    /// When its last life ended.
+    fn end(&self) -> Time {
+        self.line.last().map_or(Time::ZERO, |(at, _)| *at)
+    }
+
+    fn is_down_within(&self, from: Time, until: Time) -> bool {
+        self.down.iter().any(|(begin, end)| *begin <= until && from < *end)
+    }
+}
+
+struct Stage<P: Protocol> {
+    parts: Parts<P>,
+    lives: Vec<Vec<Life>>,
+    show: bool,
+    seats: Vec<Seat<P>>,
+    scene: Scene<P>,
+}
+
+impl<P: Protocol> Stage<P> {
+    /// Plays everything; says whether honest code panicked.
+    fn play(&mut self) -> Result<bool, ReplayError> {
+        let mut changes = self.scene.changes();
+        while let Some((at, party)) = self.choose() {
+            while let Some((when, change)) = changes.last().copied().filter(|(when, _)| *when <= at)
+            {
+                changes.pop();
+                self.scene.begin(when);
+                self.scene.recorder.plain(PartyId(0), What::Network(change));
+            }
+            self.scene.begin(at);
+            let seat = &mut self.seats[party.index()];
+            let (_, item) = seat.line[seat.next];
+            seat.next += 1;
+            match item {
+                Item::Crash(fault) => {
+                    seat.actor = None;
+                    if !self.parts.corrupted.contains(party) {
+                        self.scene.recorder.trigger(party, What::Crashed);
+                        if let Some(fault) = fault {
+                            self.scene.recorder.fired(party, fault);
+                        }
+                    }
+                }
+                Item::Entry { life, step } => {
+                    if self.entry(party, life, step)? {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whose turn it is: the earliest whose send, if it is a delivery, has been seen.
+    fn choose(&self) -> Option<(Time, PartyId)> {
+        let heads = PartyId::all(self.scene.n).filter_map(|party| {
+            let seat = &self.seats[party.index()];
+            let (at, item) = seat.line.get(seat.next)?;
+            Some((!self.is_ready(party, *item), *at, party))
+        });
+        heads.min().map(|(_, at, party)| (at, party))
+    }
+
+    fn is_ready(&self, party: PartyId, item: Item) -> bool {
+        let Item::Entry { life, step } = item else { return true };
+        let entry = &self.lives[party.index()][life].entries[step];
+        let Happened::Packet { from, incarnation, number, .. } = entry.happened else {
+            return true;
+        };
+        let id = SendId { incarnation, number };
+        self.scene.sends.contains_key(&(PartyId(from), id))
+    }
+
+    /// One entry; says whether honest code panicked.
+    fn entry(&mut self, party: PartyId, life: usize, step: usize) -> Result<bool, ReplayError> {
+        let entry = &self.lives[party.index()][life].entries[step];
+        let differs = ReplayError::Differs { party, life, step };
+        let scene = &mut self.scene;
+        let seat = &mut self.seats[party.index()];
+        let input = match &entry.happened {
+            Happened::Stopped => return Ok(false),
+            Happened::Started { record, blocks } => {
+                let kept = Kept { record: record.clone(), blocks: blocks.clone() };
+                let stored = kept.check::<P>(&self.parts.context, party);
+                let stored = stored.map_err(|reason| ReplayError::Disk { party, life, reason })?;
+                seat.actor = Some(Actor::new(&self.parts, party));
+                scene.shapers[party.index()] = scene.shaper(party);
+                if life > 0 {
+                    scene.recorder.trigger(party, What::Recovered);
+                }
+                Input::Start(stored)
+            }
+            Happened::Command(signed) => {
+                let request =
+                    check_request(&self.parts.context, signed).map_err(|_| differs.clone())?;
+                scene.recorder.trigger(party, What::Submitted(RequestId::of(&request)));
+                Input::Command(request)
+            }
+            Happened::Packet { from, incarnation, number, bytes } => {
+                let id = SendId { incarnation: *incarnation, number: *number };
+                let packet = scene.deliver(party, PartyId(*from), id, bytes)?;
+                Input::Packet { from: PartyId(*from), packet }
+            }
+            Happened::Fired(number) => {
+                let actor = seat.actor.as_mut().ok_or_else(|| differs.clone())?;
+                let (_, input) = actor.fires(*number).ok_or_else(|| differs.clone())?;
+                scene.recorder.trigger(party, What::Timer);
+                input
+            }
+        };
+        let actor = seat.actor.as_mut().ok_or_else(|| differs.clone())?;
+        let mut hear = Hear { scene, party, incarnation: life as u32 };
+        match (actor.take(Time(entry.at), &input, &mut hear), entry) {
+            (Ok(effects), Entry { effects: Some(then), .. }) if effects == *then => {}
+            (Err(panic), Entry { effects: None, .. }) => {
+                self.scene.recorder.event(party, What::Panicked, Detail::Text(&panic.0));
+                return Ok(true);
+            }
+            _ => return Err(differs),
+        }
+        if self.show
+            && let Some(shown) = actor.show()
+        {
+            self.scene.recorder.event(party, What::Shown, Detail::State(shown.values()));
+        }
+        Ok(false)
+    }
+}
+
+impl<P: Protocol> Scene<P> {
+    fn shaper(&self, own: PartyId) -> Shaper {
+        let (network, environment) = (&self.network, &self.environment);
+        shaper(own, self.n, network, environment, &self.rules)
+    }
+
+    fn begin(&mut self, at: Time) {
+        self.now = self.now.max(at);
+        self.recorder.begin(self.now);
+    }
+
+    /// What happens to the network, the last first.
+    fn changes(&self) -> Vec<(Time, Change)> {
+        let cuts = self.environment.cuts.iter();
+        let mut changes: Vec<_> =
+            cuts.flat_map(|cut| [(cut.from, Change::Cut), (cut.until, Change::Heal)]).collect();
+        changes.extend((self.network.gst > Time::ZERO).then_some((self.network.gst, Change::Gst)));
+        changes.sort_by_key(|(at, _)| *at);
+        changes.reverse();
+        changes
+    }
+
+    fn are_honest(&self, one: PartyId, other: PartyId) -> bool {
+        !self.corrupted.contains(one) && !self.corrupted.contains(other)
+    }
+
+    fn broken(&mut self, from: PartyId, to: PartyId, at: Time, why: &str) {
+        let text = format!("{why}: from {from} to {to}, sent at {at}");
+        self.recorder.event(to, What::OutOfModel, Detail::Text(&text));
+    }
+
+    /// A packet arrives.
+    fn deliver(
+        &mut self,
+        to: PartyId,
+        from: PartyId,
+        id: SendId,
+        bytes: &[u8],
+    ) -> Result<Arc<Packet<P>>, ReplayError> {
+        let packet = packet_of::<P>(bytes);
+        let known = self.sends.get_mut(&(from, id)).filter(|sent| sent.bytes == bytes);
+        let (event, hops) = match known {
+            Some(sent) => {
+                sent.done.insert(to);
+                let (event, hops, at) = (sent.event, sent.hops, sent.at);
+                if self.are_honest(from, to) && !self.network.bound(at).allows(self.now) {
+                    let why =
+                        format!("a message arrived at {}, later than the model allows", self.now);
+                    self.broken(from, to, at, &why);
+                }
+                (event, hops)
+            }
+            // A corrupted party may number what it sends as it likes.
+            None if self.corrupted.contains(from) => {
+                self.recorder.sent(from, Target::One(to), &*packet, 1)
+            }
+            None => return Err(ReplayError::NeverSent { to, from, number: id.number }),
+        };
+        self.deliveries += 1;
+        if !self.corrupted.contains(to) {
+            self.witnessed.push(packet.clone());
+        }
+        self.recorder.delivered(to, from, event, &packet, hops);
+        Ok(packet)
+    }
+
+    /// What should have arrived and did not.
+    fn missing(&mut self, seats: &[Seat<P>]) {
+        let mut late = Vec::new();
+        for ((from, _), sent) in &self.sends {
+            let Bound::By(latest) = self.network.bound(sent.at) else { continue };
+            // What a party that was killed had not handed over is as if never sent.
+            if seats[from.index()].is_down_within(sent.at, latest) {
+                continue;
+            }
+            for to in receivers(sent.to, *from, self.n) {
+                let seat = &seats[to.index()];
+                let there = latest < seat.end() && !seat.is_down_within(sent.at, latest);
+                if there && self.are_honest(*from, to) && !sent.done.contains(to) {
+                    late.push((*from, to, sent.at));
+                }
+            }
+        }
+        self.recorder.begin(self.now);
+        for (from, to, at) in late {
+            self.broken(from, to, at, "a message did not arrive in the time that the model allows");
+        }
+    }
+}
+
+/// Hears what a step does.
+struct Hear<'a, P: Protocol> {
+    scene: &'a mut Scene<P>,
+    party: PartyId,
+    incarnation: u32,
+}
+
+impl<P: Protocol> Output<P> for Hear<'_, P> {
+    fn sent(&mut self, leaving: Leaving<P>) {
+        let Leaving { number, to, packet, bytes, at } = leaving;
+        let (scene, from) = (&mut *self.scene, self.party);
+        let others = receivers(to, from, scene.n).count();
+        let (event, hops) = scene.recorder.sent(from, to, &*packet, others);
+        let mut done = PartySet::EMPTY;
+        for receiver in receivers(to, from, scene.n) {
+            let fate = scene.shapers[from.index()].fate(receiver, packet.tag(), at);
+            fate.fired.iter().for_each(|fault| scene.recorder.fired(receiver, *fault));
+            if let Some(why) = fate.lost {
+                done.insert(receiver);
+                scene.dropped(receiver, event, from, why);
+            }
+            if let Some(why) = fate.breach
+                && scene.are_honest(from, receiver)
+            {
+                scene.broken(from, receiver, at, why);
+            }
+        }
+        let id = SendId { incarnation: self.incarnation, number };
+        scene.sends.insert((from, id), Sent { event, hops, at, to, bytes, done });
+    }
+
+    fn to_itself(&mut self, number: u64, packet: &Arc<Packet<P>>) {
+        let id = SendId { incarnation: self.incarnation, number };
+        let sent = &self.scene.sends[&(self.party, id)];
+        let (event, hops) = (sent.event, sent.hops);
+        self.scene.recorder.delivered(self.party, self.party, event, packet, hops);
+    }
+
+    fn rejected(&mut self, reason: Reject) {
+        self.scene.recorder.plain(self.party, What::Rejected(reason));
+    }
+
+    fn effect(&mut self, effect: Effect<P>) {
+        let (recorder, party) = (&mut self.scene.recorder, self.party);
+        match effect {
+            Effect::Persist(_) => {
+                recorder.plain(party, What::Persisted);
+            }
+            Effect::Decide(decision) => recorder.decided(party, &decision),
+            Effect::Conflict(other) => recorder.conflicted(party, &other),
+            Effect::Reply(reply) => recorder.replied(party, &reply),
+            Effect::Accuse(evidence) => recorder.accused(party, &evidence),
+            Effect::Refuse(reason) => {
+                recorder.plain(party, What::Rejected(reason));
+            }
+            Effect::Enter(view) => {
+                recorder.plain(party, What::Entered(view));
+            }
+            Effect::Note(line) => {
+                recorder.plain(party, What::Noted(line));
+            }
+            Effect::Fired(number) => recorder.fired(party, FaultId(number)),
+            // Disks are in the journals, and the seat has the timers.
+            Effect::Keep(_)
+            | Effect::Forget(_)
+            | Effect::Send { .. }
+            | Effect::SetTimer { .. }
+            | Effect::CancelTimer { .. }
+            | Effect::Wake { .. } => {}
+        }
+    }
+}
+
+impl<P: Protocol> Scene<P> {
+    fn dropped(&mut self, to: PartyId, send: EventId, from: PartyId, why: Why) {
+        self.recorder.plain(to, What::Dropped { send, from, why });
+    }
+}

@@ -1,0 +1,1 @@
+//! Connections that are wrong (N6, N7, N8, N13, N14).

@@ -1,0 +1,1 @@
+//! Too many of everything (N7, N15).
