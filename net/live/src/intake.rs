@@ -13,6 +13,7 @@ use byzlab_protocols::{Context, Packet, Protocol, Request, Time};
 
 use crate::{
     Clock,
+    clients::Replies,
     frame::{self, SendId, packet_of},
     transport::Inbound,
 };
@@ -36,6 +37,7 @@ pub struct Intake<P: Protocol> {
     inbox: SyncSender<(Time, Incoming<P>)>,
     pub(crate) waiting: Arc<Vec<AtomicUsize>>,
     dropped: Arc<AtomicUsize>,
+    pub(crate) replies: Arc<Replies>,
 }
 
 impl<P: Protocol> Clone for Intake<P> {
@@ -46,6 +48,7 @@ impl<P: Protocol> Clone for Intake<P> {
             inbox: self.inbox.clone(),
             waiting: self.waiting.clone(),
             dropped: self.dropped.clone(),
+            replies: self.replies.clone(),
         }
     }
 }
@@ -79,13 +82,24 @@ impl<P: Protocol> Intake<P> {
             inbox: sender,
             waiting: Arc::new(waiting),
             dropped: Arc::new(AtomicUsize::new(0)),
+            replies: Arc::default(),
         };
         (intake.clone(), Inbox { receiver, intake })
     }
 
-    /// A client's request reaches the party.
-    pub fn request(&self, request: Request) {
-        self.put(Incoming::Request(request));
+    /// A client's request reaches the party. False if there is no room for it.
+    pub fn request(&self, request: Request) -> bool {
+        self.put(Incoming::Request(request))
+    }
+
+    /// Where the replies of the party appear, once all before them is durable.
+    pub fn replies(&self) -> &Arc<Replies> {
+        &self.replies
+    }
+
+    /// What everybody knows.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
     }
 
     /// How many frames were dropped since nobody took them in time.

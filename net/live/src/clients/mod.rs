@@ -3,7 +3,7 @@
 //! - [`Client`]: a client without I/O. It signs commands, sends each to the parties, believes what
 //!   f + 1 of them say alike, asks again, and gives up by a deadline.
 //! - [`Port`], [`Replies`]: the two sides of a node that are turned to clients. Requests go in,
-//!   replies come out.
+//!   replies come out. [`Gate`] is that of a running [`Node`](crate::Node).
 //! - [`serve`]: the port over TCP: frames with their length in front, a greeting, bounds on all.
 //! - [`Session`]: a client with connections to the ports of all parties.
 //! - [`load`]: an open loop of requests, and what became of them.
@@ -15,6 +15,7 @@
 mod client;
 #[cfg(test)]
 mod double;
+mod gate;
 mod link;
 pub mod load;
 mod network;
@@ -25,6 +26,7 @@ mod session;
 mod wire;
 
 pub use client::{Believed, Client, GaveUp, Post, Reach, Settled};
+pub use gate::Gate;
 pub use network::{Network, NetworkError};
 pub use port::{Port, Report};
 pub use replies::Replies;
