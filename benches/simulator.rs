@@ -93,7 +93,7 @@ fn run(lab: &Lab, scenario: &Scenario) -> u64 {
 fn deliveries(criterion: &mut Criterion<CoreTime>) {
     let lab = Lab::new();
     let mut group = criterion.benchmark_group("deliveries");
-    for protocol in ["dolev-strong", "pbft", "hotstuff"] {
+    for protocol in ["dolev-strong", "pbft", "hotstuff", "pbft-classic"] {
         for (n, commands) in [(4, 1000), (16, 200), (64, 20), (128, 8)] {
             for scheme in ["ideal", "ed25519"] {
                 let commands = if scheme == "ideal" { commands } else { commands.min(20) };

@@ -2,7 +2,7 @@
 
 use byzlab_protocols::{
     Attack, dolev_strong::DolevStrong, hotstuff::HotStuff, hotstuff_chained::ChainedHotStuff,
-    pbft::Pbft,
+    pbft::Pbft, pbft_classic::PbftClassic,
 };
 use byzlab_scenarios::Registry;
 
@@ -22,7 +22,7 @@ impl Default for Lab {
 impl Lab {
     /// With the protocols of byzlab.
     pub fn new() -> Lab {
-        let registry = Registry::new().with::<DolevStrong>().with::<Pbft>();
+        let registry = Registry::new().with::<DolevStrong>().with::<Pbft>().with::<PbftClassic>();
         Lab { registry: registry.with::<HotStuff>().with::<ChainedHotStuff>() }
     }
 

@@ -386,12 +386,13 @@ fn b8_all_seeds_of_64_bits_can_be_written() {
 fn b13_an_unknown_protocol_and_none_at_all() {
     let unknown = objects(&refused(b"protocol = \"pbfd\"\n"));
     assert_eq!(unknown[0]["message"], "unknown protocol `pbfd`");
-    assert_eq!(unknown[0]["expected"], "one of dolev-strong, pbft, hotstuff, hotstuff-chained");
+    let all = "one of dolev-strong, pbft, pbft-classic, hotstuff, hotstuff-chained";
+    assert_eq!(unknown[0]["expected"], all);
     assert_eq!(unknown[0]["hint"], "did you mean `pbft`?");
     for nothing in ["", "# nothing\n", "\n\n"] {
         let none = objects(&refused(nothing.as_bytes()));
         assert_eq!(none[0]["message"], "`protocol` is missing", "B15");
-        assert_eq!(none[0]["expected"], "one of dolev-strong, pbft, hotstuff, hotstuff-chained");
+        assert_eq!(none[0]["expected"], all);
     }
 }
 

@@ -204,7 +204,9 @@ fn a_silent_leader_costs_hotstuff_one_timer() {
 #[test]
 fn a_silent_party_costs_chained_hotstuff_two_timers() {
     for (n, parties, decided_in) in
-        [(4, vec![0], 3), (4, vec![3], 8), (4, vec![2], 7), (7, vec![1, 5], 4), (7, vec![3, 6], 8)]
+        [(4, vec![0], 3), (4, vec![1], 4), (4, vec![2], 5), (4, vec![3], 6), (7, vec![1, 5], 4)]
+            .into_iter()
+            .chain([(7, vec![3, 6], 9)])
     {
         for delay in [1, 10, DELTA] {
             let network =
@@ -212,14 +214,17 @@ fn a_silent_party_costs_chained_hotstuff_two_timers() {
             let goal = "[stop]\ndecisions = 1";
             let toml = silent("hotstuff-chained", n, &parties, &network, goal);
             let (end, run) = done(&toml, 1);
-            // Every view up to the one whose certificate decides takes a proposal and a vote, or T
-            // and a timeout if its leader or its collector is silent.
+            // Every view up to the one whose certificate decides takes a proposal and its votes, or
+            // T and a timeout if its leader or its collector is silent. All enter together, but for
+            // a view that is opened by its proposal: there most begin one delay later.
             let leads = |view: u64| parties.contains(&(view % n));
-            let took = |view: u64| match leads(view) || leads(view + 1) {
+            let dead = |view: u64| leads(view) || leads(view + 1);
+            let took = |view: u64| match dead(view) {
+                true if view > 1 && !dead(view - 1) => 6 * DELTA + 2 * delay,
                 true => 6 * DELTA + delay,
                 false => 2 * delay,
             };
-            let last = if leads(decided_in + 1) { 0 } else { delay };
+            let last = if dead(decided_in) { 0 } else { delay };
             let expected = (1..=decided_in).map(took).sum::<u64>() + last;
             assert_eq!(end, expected * MS, "n={n} silent={parties:?} delay={delay}");
             assert!(run.metrics.decisions >= 1);
@@ -247,6 +252,51 @@ fn hotstuff_decides_soon_after_gst() {
                 let views = f * (patience + DELTA);
                 let lost = if before == "bounded" { 0 } else { patience + views };
                 let deadline = gst + 2 * patience + 2 * DELTA + views + lost + patience;
+                assert!(end <= deadline * MS, "n={n} {before} seed {seed}: {end}");
+            });
+        }
+    }
+}
+
+/// A silent primary of classic PBFT costs T0 = 8Δ, the next one twice as much from the time on at
+/// which a quorum has asked for it, and so on; then view change, new-view with the batch, and two
+/// rounds.
+#[test]
+fn silent_primaries_cost_classic_pbft_a_doubled_time_each() {
+    for (n, f) in [(4, 1), (7, 2), (10, 3)] {
+        for lost in 1..=f {
+            for delay in [1, 10, DELTA] {
+                let parties: Vec<u64> = (0..lost).collect();
+                let network =
+                    format!("[network]\ndelta = \"{DELTA}ms\"\ndelay.constant = \"{delay}ms\"\n");
+                let goal = "[stop]\ndecisions = 1";
+                let (end, run) = done(&silent("pbft-classic", n, &parties, &network, goal), 1);
+                let waited: u64 = (0..lost).map(|view| (8 * DELTA) << view).sum();
+                let expected = waited + (lost - 1) * delay + 4 * delay;
+                assert_eq!(end, expected * MS, "n={n} lost={lost} delay={delay}");
+                assert_eq!(run.metrics.lost_views, lost);
+            }
+        }
+    }
+}
+
+/// After GST: what fits before it may have doubled the time twice; then f silent primaries, two views
+/// in which not everybody is yet, and one that executes, each with its doubled time and 4Δ.
+#[test]
+fn classic_pbft_executes_soon_after_gst() {
+    for (n, f) in [(4, 1), (7, 2)] {
+        for before in ["bounded", "unbounded", "lossy"] {
+            (0..SEEDS).into_par_iter().for_each(|seed| {
+                let gst = 1 + spread(seed, 6, 24 * DELTA);
+                let network = network(before, gst, seed);
+                let first = spread(seed, 7, n);
+                let parties: Vec<u64> = (first..first + f).map(|party| party % n).collect();
+                let goal = "[workload]\ncommands = 3";
+                let toml = silent("pbft-classic", n, &parties, &network, goal);
+                let (end, _) = done(&toml, seed);
+                let views: u64 = (0..=f + 2).map(|view| (8 << (2 + view).min(6)) + 4).sum();
+                let settled = 32 + 16 + 8;
+                let deadline = gst + DELTA * (settled + views + 8 + 3 * 8 + 8);
                 assert!(end <= deadline * MS, "n={n} {before} seed {seed}: {end}");
             });
         }
@@ -282,6 +332,15 @@ fn without_a_deadline_termination_is_not_promised() {
         ("protocol = \"hotstuff-chained\"", true),
         ("protocol.hotstuff-chained = { patience = 5 }", false),
         ("protocol.hotstuff-chained = { salvage = false }", false),
+        ("protocol = \"pbft-classic\"", true),
+        ("protocol = \"pbft-classic\"\nleaders = \"stable\"", false),
+        // Doubled until it is enough.
+        ("protocol.pbft-classic = { patience = 1 }", true),
+        (
+            "protocol = \"pbft-classic\"\nworkload.to = [1]\n\
+             network = { gst = \"2s\", before_gst = \"lossy\" }",
+            false,
+        ),
         ("protocol = \"pbft\"\nnetwork.model = \"asynchrony\"", false),
         (
             "protocol = \"hotstuff\"\nworkload.to = [1]\n\

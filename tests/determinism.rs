@@ -18,7 +18,8 @@ use byzlab::{
 use common::{resolve, root, run};
 use rayon::prelude::*;
 
-const PROTOCOLS: [&str; 4] = ["dolev-strong", "pbft", "hotstuff", "hotstuff-chained"];
+const PROTOCOLS: [&str; 5] =
+    ["dolev-strong", "pbft", "pbft-classic", "hotstuff", "hotstuff-chained"];
 
 /// What a process of byzlab says: its standard output, and its exit status.
 fn byzlab(arguments: &[&str], threads: &str, file: &str) -> (Vec<u8>, Option<i32>) {
@@ -161,7 +162,8 @@ fn many_seeds_say_the_same_on_any_number_of_threads() {
 #[test]
 fn a_comparison_says_the_same_on_any_number_of_threads() {
     let file = "protocol = \"pbft\"\ncrypto = \"ideal\"\n[workload]\ncommands = 2\n[compare]\n\
-                protocols = [\"pbft\", \"hotstuff\", \"hotstuff-chained\"]\n\
+                protocols = [\"dolev-strong\", \"pbft\", \"pbft-classic\", \"hotstuff\", \
+                \"hotstuff-chained\"]\n\
                 behaviours = [\"silent\", \"equivocate\", \"random\"]\nseeds = \"0..4\"\n";
     for form in [vec!["compare", "-"], vec!["compare", "-", "--json"]] {
         let [one, two, five] = ["1", "2", "5"].map(|threads| byzlab(&form, threads, file));

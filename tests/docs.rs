@@ -23,7 +23,7 @@ use byzlab::{
     Lab,
     protocols::{
         About, Protocol, dolev_strong::DolevStrong, hotstuff::HotStuff,
-        hotstuff_chained::ChainedHotStuff, pbft::Pbft,
+        hotstuff_chained::ChainedHotStuff, pbft::Pbft, pbft_classic::PbftClassic,
     },
 };
 
@@ -171,6 +171,7 @@ fn the_lectures_have_the_pseudo_code_of_the_code_and_list_the_library() {
     lecture::<Pbft>("pbft");
     lecture::<HotStuff>("hotstuff");
     lecture::<ChainedHotStuff>("hotstuff_chained");
+    lecture::<PbftClassic>("pbft_classic");
 }
 
 /// The targets of a page's links, outside fenced blocks.

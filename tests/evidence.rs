@@ -34,7 +34,7 @@ fn twins(seed: u64) -> String {
 
 #[test]
 fn another_process_believes_it() {
-    for protocol in ["pbft", "hotstuff", "hotstuff-chained"] {
+    for protocol in ["pbft", "pbft-classic", "hotstuff", "hotstuff-chained"] {
         let scenario = format!("scenarios/library/beyond/{protocol}-twins-two-of-four.toml");
         let file = place(protocol);
         let path = file.to_str().expect("a plain path");

@@ -15,6 +15,7 @@ use byzlab::{
         hotstuff::HotStuff,
         hotstuff_chained::ChainedHotStuff,
         pbft::Pbft,
+        pbft_classic::PbftClassic,
     },
     scenarios::Scenario,
     sim::{
@@ -240,6 +241,11 @@ fn dolev_strong_forks() {
 #[test]
 fn pbft_forks() {
     forks_go_on_like_the_original::<Pbft>();
+}
+
+#[test]
+fn pbft_classic_forks() {
+    forks_go_on_like_the_original::<PbftClassic>();
 }
 
 #[test]

@@ -54,6 +54,30 @@ const TRANSCRIPTS: &[Transcript] = &[
          delay_before_gst.constant = \"10ms\"\n\
          [[event]]\nuntil = \"800ms\"\npartition = [[0, 1, 2], [3]]",
     ),
+    (
+        "pbft-classic-normal",
+        "one slot: pre-prepare, prepare, commit; and a checkpoint after it",
+        "protocol.pbft-classic = { checkpoint = 1 }",
+    ),
+    (
+        "pbft-classic-silent-primary",
+        "the primary of view 1 says nothing: everybody leaves, and view 2 opens",
+        "protocol = \"pbft-classic\"\n[[byzantine]]\nparty = 0\nbehaviour = \"silent\"",
+    ),
+    (
+        "pbft-classic-prepared",
+        "nobody hears a commit of view 1; view 2 opens with what was prepared",
+        "protocol = \"pbft-classic\"\n[network]\ngst = \"2s\"\nbefore_gst = \"lossy\"\n\
+         delay_before_gst.constant = \"10ms\"\n\
+         [[rule]]\non = { kind = \"commit\", view = 1 }\ndo = \"drop\"",
+    ),
+    (
+        "pbft-classic-behind",
+        "party 3 hears nothing while the others execute; it takes over their state",
+        "protocol.pbft-classic = { checkpoint = 1 }\n\
+         [network]\ngst = \"300ms\"\nbefore_gst = \"lossy\"\ndelay_before_gst.constant = \"10ms\"\n\
+         [[event]]\nuntil = \"300ms\"\npartition = [[0, 1, 2], [3]]",
+    ),
     ("hotstuff-normal", "one view: three phases and the decision", "protocol = \"hotstuff\""),
     (
         "hotstuff-silent-leader",
@@ -86,6 +110,16 @@ const TRANSCRIPTS: &[Transcript] = &[
         "only parties 0 and 2 know the request: their timeouts make party 3 give up too",
         "protocol = \"hotstuff\"\n[[byzantine]]\nparty = 1\nbehaviour = \"silent\"\n\
          [workload]\nto = [0, 2]",
+    ),
+    (
+        "hotstuff-chained-normal",
+        "a request, two empty blocks on it, and a fourth proposal that tells of the decision",
+        "protocol = \"hotstuff-chained\"",
+    ),
+    (
+        "hotstuff-chained-silent-collector",
+        "who should collect the votes of view 3 says nothing: they come with the timeouts",
+        "protocol = \"hotstuff-chained\"\n[[byzantine]]\nparty = 0\nbehaviour = \"silent\"",
     ),
 ];
 

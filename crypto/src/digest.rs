@@ -113,7 +113,7 @@ impl Hasher256 {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = if f.alternate() { 32 } else { 4 };
-        self.0[..shown].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&encode_hex(&self.0[..shown]))
     }
 }
 
@@ -139,7 +139,10 @@ impl<'de> Deserialize<'de> for Digest {
 
 /// Bytes as lower case hexadecimal digits.
 pub(crate) fn encode_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |four: u8| char::from_digit(four.into(), 16).expect("four bits are a digit");
+    let mut text = String::with_capacity(2 * bytes.len());
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    text
 }
 
 /// Decodes exactly `2 * N` lower or upper case hexadecimal digits.
@@ -153,16 +156,15 @@ pub(crate) fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], String
 
 /// Decodes an even number of lower or upper case hexadecimal digits.
 pub(crate) fn decode_hex(text: &str) -> Result<Vec<u8>, String> {
-    // The parser of numbers would take a sign as well: `+f` for `0f`.
-    if let Some(wrong) = text.chars().find(|digit| !digit.is_ascii_hexdigit()) {
-        return Err(format!("`{wrong}` is not hexadecimal"));
+    let digit = |digit: char| {
+        let four = digit.to_digit(16).ok_or_else(|| format!("`{digit}` is not hexadecimal"))?;
+        Ok(four as u8)
+    };
+    let digits = text.chars().map(digit).collect::<Result<Vec<u8>, String>>()?;
+    if !digits.len().is_multiple_of(2) {
+        return Err(format!("{} hexadecimal digits are no whole bytes", digits.len()));
     }
-    if !text.len().is_multiple_of(2) {
-        return Err(format!("{} hexadecimal digits are no whole bytes", text.len()));
-    }
-    let pairs = (0..text.len()).step_by(2).map(|at| &text[at..at + 2]);
-    let byte = |pair| u8::from_str_radix(pair, 16).map_err(|_| format!("`{pair}` is no byte"));
-    pairs.map(byte).collect()
+    Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 #[cfg(test)]

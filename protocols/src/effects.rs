@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use byzlab_crypto::{Digest, Evidence, PartyId, Proof, Reject};
 
-use crate::{Block, Packet, Protocol, RequestId, Span, Time, View};
+use crate::{Block, Packet, Protocol, RequestId, Span, Time, View, smr::Snapshot};
 
 /// To whom a packet goes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -35,6 +35,20 @@ pub struct Decision {
     pub proof: Option<Arc<dyn Proof>>,
     /// For a decision that falls at the end of a round: the number of rounds.
     pub rounds: Option<u64>,
+}
+
+/// The log up to a place, taken over from others as a whole: the party that does it executed
+/// nothing of what is new in it.
+#[derive(Clone, Debug)]
+pub struct Installed {
+    /// The last place, above all that the party decided before.
+    pub slot: u64,
+    /// The digest of the log up to there: see [`crate::smr::log_digest`].
+    pub log: Digest,
+    /// The requests that were executed in it and not in the party's own log.
+    pub requests: Arc<[RequestId]>,
+    /// What proves it.
+    pub proof: Arc<dyn Proof>,
 }
 
 /// What a client is told.
@@ -82,8 +96,12 @@ pub enum Effect<P: Protocol> {
     Keep(Block),
     /// Removes a block.
     Forget(Digest),
+    /// Stores a snapshot, durably, in place of the one before.
+    Save(Snapshot),
     /// Decides.
     Decide(Box<Decision>),
+    /// Takes over the log up to a place.
+    Install(Box<Installed>),
     /// A valid proof for a value that conflicts with the log: agreement is gone.
     Conflict(Box<Decision>),
     /// Answers a client.

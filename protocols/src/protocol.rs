@@ -168,6 +168,9 @@ pub struct About {
     /// In how many later views a block is still worked on after its own: 0 where a view decides its
     /// own proposal. Message delays are counted over all these views.
     pub pipeline: u64,
+    /// Whether a view decides many places of the log, each on its own: costs are those of a place
+    /// then, else those of a view.
+    pub slots: bool,
     /// The published costs of a run without faults.
     pub good_case: fn(n: usize, f: usize) -> GoodCase,
     /// Whether conflicting decisions name at least `meet` culprits.

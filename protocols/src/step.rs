@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use byzlab_crypto::{PartyId, Reject};
 
-use crate::{Block, Context, Effects, Packet, Protocol, Request};
+use crate::{Block, Context, Effects, Packet, Protocol, Request, smr::Snapshot};
 
 /// What a party finds on its disk after a crash.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -13,6 +13,8 @@ pub struct Stored<R> {
     pub record: Arc<R>,
     /// The blocks that it kept, by ascending height.
     pub blocks: Vec<Block>,
+    /// The last snapshot that it saved, if it ever did.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// What can happen to a party.

@@ -1,5 +1,5 @@
-//! A party of a block protocol crashes between any two effects and comes back with its disk: it says
-//! again what it said, or nothing, and the others do not notice.
+//! A party of PBFT, in either form, or of HotStuff, in either form, crashes between any two effects and
+//! comes back with its disk: it says again what it said, or nothing, and the others do not notice.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,12 +14,16 @@ use byzlab_protocols::{
     hotstuff::HotStuff,
     hotstuff_chained::ChainedHotStuff,
     pbft::Pbft,
+    pbft_classic::{self, PbftClassic},
+    smr::Snapshot,
     step,
 };
 
 const N: usize = 4;
 const DELTA: Span = Span::millis(100);
 const DELAY: Span = Span::millis(30);
+/// Stands for a slot of a log that was taken over.
+const TAKEN_OVER: Digest = Digest::ZERO;
 /// Who crashes: the leader of view 1.
 const VICTIM: usize = 1;
 
@@ -44,6 +48,7 @@ struct Crash {
 struct Disk {
     record: Option<Vec<u8>>,
     blocks: BTreeMap<Digest, Vec<u8>>,
+    snapshot: Option<Vec<u8>>,
 }
 
 impl Disk {
@@ -52,7 +57,9 @@ impl Disk {
         let block = |bytes: &Vec<u8>| Block::load(context, &mut &bytes[..]).expect("its own block");
         let mut blocks: Vec<_> = self.blocks.values().map(block).collect();
         blocks.sort_by_key(|block| (block.height(), block.hash()));
-        Some(Stored { record: Arc::new(record), blocks })
+        let load = |bytes: &Vec<u8>| Snapshot::load(context, &mut &bytes[..]);
+        let snapshot = self.snapshot.as_ref().map(load).transpose().expect("its own snapshot");
+        Some(Stored { record: Arc::new(record), blocks, snapshot })
     }
 }
 
@@ -61,6 +68,7 @@ type Calendar<T> = BTreeSet<(Time, u8, u64, usize, Due<T>)>;
 
 struct World<P: Protocol> {
     context: Arc<Context>,
+    params: P::Params,
     signers: Vec<Signer>,
     requests: Vec<Request>,
     machines: Vec<Option<P>>,
@@ -76,7 +84,7 @@ struct World<P: Protocol> {
 }
 
 impl<P: Protocol> World<P> {
-    fn new(crashes: &[Crash]) -> World<P> {
+    fn new(params: &P::Params, crashes: &[Crash]) -> World<P> {
         let instance = Digest::of("byzlab/test/1", b"crash");
         let ring = |purpose, count| {
             KeyRing::insecure_from_seed(Scheme::Ideal, instance, purpose, count, &[7; 32])
@@ -93,6 +101,7 @@ impl<P: Protocol> World<P> {
         let request = |seq| Arc::new(client[0].sign(Command { seq, payload: b"get k".to_vec() }));
         let mut world = World {
             context: Arc::new(context),
+            params: params.clone(),
             signers,
             requests: (0..3).map(request).collect(),
             machines: vec![None; N],
@@ -142,7 +151,7 @@ impl<P: Protocol> World<P> {
 
     fn wake(&mut self, now: Time, party: usize) {
         let signer = self.signers[party].clone();
-        self.machines[party] = Some(P::new(&self.context, signer, &P::Params::default()));
+        self.machines[party] = Some(P::new(&self.context, signer, &self.params));
         let stored = self.disks[party].read::<P>(&self.context, PartyId(party as u16));
         self.give(now, party, &Input::Start(stored));
         for request in self.requests.clone() {
@@ -201,9 +210,20 @@ impl<P: Protocol> World<P> {
             Effect::Forget(hash) => {
                 self.disks[party].blocks.remove(&hash);
             }
+            Effect::Save(snapshot) => {
+                let mut bytes = Vec::new();
+                snapshot.save(&mut bytes);
+                self.disks[party].snapshot = Some(bytes);
+            }
             Effect::Decide(decision) => {
                 let before = self.log[party].insert(decision.slot, decision.digest);
-                assert!(before.is_none_or(|before| before == decision.digest));
+                let same = |before| before == decision.digest || before == TAKEN_OVER;
+                assert!(before.is_none_or(same));
+            }
+            Effect::Install(installed) => {
+                for slot in 1..=installed.slot {
+                    self.log[party].entry(slot).or_insert(TAKEN_OVER);
+                }
             }
             Effect::Accuse(evidence) => panic!("everybody is honest: {evidence}"),
             Effect::Conflict(decision) => panic!("party {party}: {decision:?}"),
@@ -215,9 +235,11 @@ impl<P: Protocol> World<P> {
     fn judge(&self, crashes: &[Crash], at_least: u64) {
         let guilty = P::forensics(&self.context, &self.packets);
         assert!(guilty.is_empty(), "{crashes:?}: {}", guilty[0]);
-        let longest = self.log.iter().max_by_key(|log| log.len()).expect("four logs");
+        let mut common = BTreeMap::new();
         for (party, log) in self.log.iter().enumerate() {
-            assert!(log.iter().all(|(slot, digest)| longest.get(slot) == Some(digest)));
+            for (slot, digest) in log.iter().filter(|(_, digest)| **digest != TAKEN_OVER) {
+                assert_eq!(common.entry(*slot).or_insert(*digest), digest, "{crashes:?}");
+            }
             let end = log.len() as u64;
             assert!(log.keys().copied().eq(1..=end), "party {party} left a gap");
             assert!(end >= at_least, "{crashes:?}: party {party} decided {end} blocks");
@@ -247,38 +269,39 @@ const CHAINED: Trial =
 
 impl Trial {
     /// The steps of the victim without any crash, and how many effects each has.
-    fn steps<P: Protocol>(self) -> Vec<usize> {
-        let mut world = World::<P>::new(&[]);
+    fn steps<P: Protocol>(self, params: &P::Params) -> Vec<usize> {
+        let mut world = World::<P>::new(params, &[]);
         world.run(self.before);
         world.judge(&[], 2);
         world.steps
     }
 
-    fn crash<P: Protocol>(self, crashes: &[Crash]) {
-        let mut world = World::<P>::new(crashes);
+    fn crash<P: Protocol>(self, params: &P::Params, crashes: &[Crash]) {
+        let mut world = World::<P>::new(params, crashes);
         world.run(self.until);
         assert!(world.crashes.is_empty(), "{crashes:?} did not all happen");
         world.judge(crashes, self.decisions);
     }
 
-    fn between_any_two_effects<P: Protocol>(self) {
-        for (step, effects) in self.steps::<P>().into_iter().enumerate() {
+    fn between_any_two_effects<P: Protocol>(self, params: &P::Params) {
+        for (step, effects) in self.steps::<P>(params).into_iter().enumerate() {
             for effect in 0..=effects {
                 for down in [DELAY * 2, DELTA, DELTA * 3] {
                     // A disk that is still empty later on is a lost one: that is another story.
                     if (step, effect) != (0, 0) {
-                        self.crash::<P>(&[Crash { step, effect, down }]);
+                        self.crash::<P>(params, &[Crash { step, effect, down }]);
                     }
                 }
             }
         }
     }
 
-    fn while_coming_back<P: Protocol>(self) {
-        for (step, effects) in self.steps::<P>().into_iter().enumerate().skip(1) {
+    fn while_coming_back<P: Protocol>(self, params: &P::Params) {
+        for (step, effects) in self.steps::<P>(params).into_iter().enumerate().skip(1) {
             for again in 0..6 {
                 let first = Crash { step, effect: effects, down: DELAY };
-                self.crash::<P>(&[first, Crash { step: step + 1, effect: again, down: DELTA }]);
+                let second = Crash { step: step + 1, effect: again, down: DELTA };
+                self.crash::<P>(params, &[first, second]);
             }
         }
     }
@@ -286,30 +309,45 @@ impl Trial {
 
 #[test]
 fn a_crash_of_pbft_between_any_two_effects_does_no_harm() {
-    PBFT.between_any_two_effects::<Pbft>();
+    PBFT.between_any_two_effects::<Pbft>(&Default::default());
 }
 
 #[test]
 fn a_second_crash_of_pbft_while_coming_back_does_no_harm() {
-    PBFT.while_coming_back::<Pbft>();
+    PBFT.while_coming_back::<Pbft>(&Default::default());
 }
 
 #[test]
 fn a_crash_of_hotstuff_between_any_two_effects_does_no_harm() {
-    HOTSTUFF.between_any_two_effects::<HotStuff>();
+    HOTSTUFF.between_any_two_effects::<HotStuff>(&Default::default());
 }
 
 #[test]
 fn a_second_crash_of_hotstuff_while_coming_back_does_no_harm() {
-    HOTSTUFF.while_coming_back::<HotStuff>();
+    HOTSTUFF.while_coming_back::<HotStuff>(&Default::default());
+}
+
+/// A checkpoint after every second slot, so that crashes fall between what it throws away as well.
+fn classic() -> pbft_classic::Params {
+    pbft_classic::Params { checkpoint: 2, ..pbft_classic::Params::default() }
+}
+
+#[test]
+fn a_crash_of_classic_pbft_between_any_two_effects_does_no_harm() {
+    HOTSTUFF.between_any_two_effects::<PbftClassic>(&classic());
+}
+
+#[test]
+fn a_second_crash_of_classic_pbft_while_coming_back_does_no_harm() {
+    HOTSTUFF.while_coming_back::<PbftClassic>(&classic());
 }
 
 #[test]
 fn a_crash_of_chained_hotstuff_between_any_two_effects_does_no_harm() {
-    CHAINED.between_any_two_effects::<ChainedHotStuff>();
+    CHAINED.between_any_two_effects::<ChainedHotStuff>(&Default::default());
 }
 
 #[test]
 fn a_second_crash_of_chained_hotstuff_while_coming_back_does_no_harm() {
-    CHAINED.while_coming_back::<ChainedHotStuff>();
+    CHAINED.while_coming_back::<ChainedHotStuff>(&Default::default());
 }

@@ -12,6 +12,7 @@ use byzlab_protocols::{
     hotstuff::{self, HotStuff, Phase, Qc},
     hotstuff_chained::{self, ChainedHotStuff, Decided},
     pbft::{self, Pbft},
+    pbft_classic::{self, PbftClassic},
     smr::{Commits, Header},
 };
 
@@ -184,6 +185,40 @@ fn chained_record(context: &Context, signers: &[Signer]) -> hotstuff_chained::Re
     }
 }
 
+fn classic_record(context: &Context, signers: &[Signer]) -> pbft_classic::Record {
+    let digest = Digest::of("byzlab/test/1", b"batch");
+    let (view, slot) = (View(2), 5);
+    let prepare = pbft_classic::Prepare { view, slot, digest };
+    let commit = pbft_classic::Commit { view, slot, digest };
+    let checkpoint = pbft_classic::Checkpoint { slot: 4, state: digest };
+    let entry = pbft_classic::Entry {
+        accepted: Some((view, digest)),
+        prepared: Some(certificate(context, signers, &prepare)),
+        committed: Some(certificate(context, signers, &commit)),
+    };
+    let stable: pbft_classic::Stable = certificate(context, signers, &checkpoint);
+    let listed = vec![prepare];
+    let change = pbft_classic::Change {
+        change: signers[2].sign(pbft_classic::ViewChange {
+            view: View(3),
+            stable: 4,
+            prepared: listed,
+        }),
+        checkpoint: Some(stable.clone()),
+        prepared: entry.prepared.clone().into_iter().collect(),
+    };
+    pbft_classic::Record {
+        view: View(3),
+        opened: view,
+        opening: None,
+        change: Some(Arc::new(change)),
+        proposed: None,
+        assigned: 5,
+        stable: Some(stable),
+        slots: [(5, entry)].into(),
+    }
+}
+
 #[test]
 fn the_record_of_chained_hotstuff_comes_back_or_is_refused() {
     let (context, signers) = context(b"mine");
@@ -192,6 +227,21 @@ fn the_record_of_chained_hotstuff_comes_back_or_is_refused() {
         record.entry.save(&mut bytes);
         record.high.save(&mut bytes);
         record.commits.save(&mut bytes);
+        bytes
+    });
+}
+
+#[test]
+fn the_record_of_classic_pbft_comes_back_or_is_refused() {
+    let (context, signers) = context(b"mine");
+    holds::<PbftClassic>(&classic_record(&context, &signers), &context, |record| {
+        let mut bytes = Vec::new();
+        record.change.save(&mut bytes);
+        record.stable.save(&mut bytes);
+        for entry in record.slots.values() {
+            entry.prepared.save(&mut bytes);
+            entry.committed.save(&mut bytes);
+        }
         bytes
     });
 }

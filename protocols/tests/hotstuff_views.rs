@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use byzlab_crypto::{Certificate, Claim, Committee, Digest, KeyRing, PartyId, Scheme, Signer};
+use byzlab_crypto::{
+    Certificate, Claim, Committee, Contradicts, Digest, KeyRing, PartyId, Scheme, Signer,
+};
 use byzlab_protocols::{
     Block, Context, Effect, Effects, Leaders, Packet, Protocol, Span, Stored, Target, Time, View,
     hotstuff::{
@@ -190,7 +192,7 @@ fn a_commit_certificate_that_waits_stays_on_disk_while_its_holder_recovers() {
     };
     let commits = Commits { decided: commit(&first), pending: commit(&third) };
     let record = Record { view: View(4), commits, ..Record::default() };
-    let stored = Stored { record: Arc::new(record), blocks: vec![first.clone()] };
+    let stored = Stored { record: Arc::new(record), blocks: vec![first.clone()], snapshot: None };
     let mut party = HotStuff::new(&room.context, room.signers[0].clone(), &Params::default());
     let mut fx = Effects::at(Time::ZERO.after(Span::millis(900)));
     party.start(Some(&stored), &mut fx);
@@ -245,5 +247,59 @@ fn a_certificate_of_another_view_than_that_of_its_block_is_not_followed() {
         let high = Some(claim(Phase::Prepare, justify_view));
         let effects = room.give(&mut party, 2, &Wire::Prepare { block: child, high });
         assert_eq!(sends(&effects).len(), votes, "justified from {justify_view}");
+    }
+}
+
+/// Such certificates may also be for a chain on which views do not grow: its blocks are held if the
+/// upper ones came first. What extends the lock there is justified from before it, and a vote for it
+/// would look like one against the lock.
+#[test]
+fn what_extends_the_lock_on_a_chain_of_falling_views_is_not_voted_for() {
+    let room = Room::new();
+    let block = |parent: &Block, view: u64| {
+        let leader = room.context.leader(View(view)).index();
+        let justify = (parent.view(), Digest::ZERO);
+        Block::propose(&room.signers[leader], parent, View(view), justify, &[])
+    };
+    let wire = |block: &Block| block.wire().expect("a proposed block has a wire form").clone();
+    let opens = |view: u64| {
+        let timeout = Timeout { view: View(view - 1), high_view: View::GENESIS };
+        let sign = |by: &Signer| by.sign(timeout.clone()).into_signed();
+        let timeouts = room.signers[..3].iter().map(sign).collect();
+        Wire::TimeoutCertificate(WireTimeoutCertificate { timeouts, high: None })
+    };
+    for (middle, low) in [(11, 12), (20, 3)] {
+        let locked = block(&Block::genesis(INSTANCE), 10);
+        let middle = block(&locked, middle);
+        let low = block(&middle, low);
+        let top = block(&low, 13);
+        let mut party = room.party(3);
+        let mut cast = Vec::new();
+        let high = Some(room.certificate(Phase::Prepare, &low));
+        for said in [
+            opens(10),
+            Wire::Prepare { block: wire(&locked), high: None },
+            Wire::Certificate(room.certificate(Phase::Prepare, &locked)),
+            Wire::Certificate(room.certificate(Phase::PreCommit, &locked)),
+            opens(13),
+            Wire::Prepare { block: wire(&top), high },
+            Wire::Sync(Sync::Blocks(vec![wire(&low)])),
+            Wire::Sync(Sync::Blocks(vec![wire(&middle)])),
+        ] {
+            let effects = room.give(&mut party, 0, &said);
+            cast.extend(effects.iter().filter_map(|effect| match effect {
+                Effect::Send { packet, .. } => match packet.wire() {
+                    Some(Wire::Vote(vote)) => Some(vote.body.clone()),
+                    _ => None,
+                },
+                _ => None,
+            }));
+        }
+        let guilt = cast.iter().flat_map(|one| cast.iter().map(move |two| (one, two)));
+        let mut guilt = guilt.filter_map(|(one, two)| one.contradicts(two, PartyId(3)));
+        assert_eq!(guilt.next(), None, "{cast:?}");
+        // The control: where views grow, the lock allows it.
+        let grows = middle.view() < low.view();
+        assert_eq!(cast.len(), 3 + usize::from(grows), "{cast:?}");
     }
 }

@@ -173,7 +173,8 @@ fn a_commit_certificate_that_waits_stays_on_disk_while_its_holder_recovers() {
         pending: Some(bench.certificate(&chain[3])),
     };
     let record = Record { status: View(3), commits, ..Record::default() };
-    let stored = Stored { record: Arc::new(record), blocks: vec![chain[1].clone()] };
+    let stored =
+        Stored { record: Arc::new(record), blocks: vec![chain[1].clone()], snapshot: None };
     let mut party = bench.party(3);
     party.now = Time::ZERO.after(DELTA * 17);
     let effects = party.start(Some(stored));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use byzlab_crypto::{Digest, KeyRing, PartyId, Scheme, Signed, Statement};
 use byzlab_protocols::{
-    Command, View, dolev_strong, hotstuff, hotstuff_chained, pbft, smr::Header,
+    Command, View, dolev_strong, hotstuff, hotstuff_chained, pbft, pbft_classic, smr::Header,
 };
 
 const ONE: Digest = Digest([1; 32]);
@@ -91,6 +91,28 @@ fn what_is_signed_in_chained_hotstuff_binds_every_field() {
 }
 
 #[test]
+fn a_classic_pbft_vote_binds_every_field() {
+    signs!(pbft_classic::Prepare { view: View(2) => View(3), slot: 1 => 2, digest: ONE => OTHER });
+    signs!(pbft_classic::Commit { view: View(2) => View(3), slot: 1 => 2, digest: ONE => OTHER });
+    signs!(pbft_classic::Checkpoint { slot: 1 => 2, state: ONE => OTHER });
+}
+
+#[test]
+fn a_classic_pbft_view_change_binds_every_field() {
+    let listed = |digest| vec![pbft_classic::Prepare { view: View(1), slot: 3, digest }];
+    signs!(pbft_classic::ViewChange {
+        view: View(2) => View(3),
+        stable: 1 => 2,
+        prepared: listed(ONE) => listed(OTHER),
+    });
+    signs!(pbft_classic::NewView {
+        view: View(2) => View(3),
+        changes: ONE => OTHER,
+        proposals: ONE => OTHER,
+    });
+}
+
+#[test]
 fn a_block_and_a_request_bind_every_field() {
     signs!(Header {
         instance: ONE => OTHER,
@@ -118,6 +140,11 @@ fn every_kind_of_statement_has_a_domain_of_its_own() {
         hotstuff::Timeout::DOMAIN,
         hotstuff_chained::Vote::DOMAIN,
         hotstuff_chained::Timeout::DOMAIN,
+        pbft_classic::Prepare::DOMAIN,
+        pbft_classic::Commit::DOMAIN,
+        pbft_classic::Checkpoint::DOMAIN,
+        pbft_classic::ViewChange::DOMAIN,
+        pbft_classic::NewView::DOMAIN,
         Header::DOMAIN,
         Command::DOMAIN,
     ];

@@ -81,6 +81,9 @@ pub struct Metrics {
     pub messages_per_decision: (u64, u64),
 }
 
+/// One attempt to decide: a view; of a protocol with slots, a slot in a view.
+type Attempt = (View, u64);
+
 /// Gathers what [`Metrics`] are made of.
 #[derive(Clone)]
 pub(crate) struct Meter {
@@ -89,20 +92,21 @@ pub(crate) struct Meter {
     one_honest: usize,
     /// By kind, then by party; what is no kind of the protocol comes last.
     costs: Vec<Vec<KindCosts>>,
-    /// Messages by view, synchronisation left out.
-    by_view: BTreeMap<View, u64>,
-    /// The first proposal of a view.
-    proposed: BTreeMap<View, Time>,
+    /// Messages by attempt, synchronisation left out.
+    by_attempt: BTreeMap<Attempt, u64>,
+    /// The first proposal of an attempt.
+    proposed: BTreeMap<Attempt, Time>,
     slots: Vec<u64>,
     entered: View,
-    decided_in: BTreeSet<View>,
+    /// The attempts in which something was committed.
+    decided_in: BTreeSet<Attempt>,
     latencies: Vec<u64>,
     hops: Vec<u64>,
     replies: BTreeMap<RequestId, Vec<(Vec<u8>, PartySet)>>,
     answered: BTreeSet<RequestId>,
     client_latencies: Vec<u64>,
-    /// The view of the last message sent, with its count: saves a look-up for most messages.
-    present: (View, u64),
+    /// That of the last message sent, with its count: saves a look-up for most messages.
+    present: (Attempt, u64),
 }
 
 impl Meter {
@@ -112,7 +116,7 @@ impl Meter {
             judged,
             one_honest: f + 1,
             costs: vec![vec![KindCosts::default(); n]; about.kinds.len() + 1],
-            by_view: BTreeMap::new(),
+            by_attempt: BTreeMap::new(),
             proposed: BTreeMap::new(),
             slots: vec![0; n],
             entered: View::GENESIS,
@@ -122,7 +126,7 @@ impl Meter {
             replies: BTreeMap::new(),
             answered: BTreeSet::new(),
             client_latencies: Vec::new(),
-            present: (View::GENESIS, 0),
+            present: ((View::GENESIS, 0), 0),
         }
     }
 
@@ -134,6 +138,10 @@ impl Meter {
         here.unwrap_or(kinds.len())
     }
 
+    fn attempt(&self, view: View, slot: u64) -> Attempt {
+        (view, if self.about.slots { slot } else { 0 })
+    }
+
     /// Counts a message that is sent.
     pub(crate) fn sent(&mut self, at: Time, party: PartyId, tag: &Tag, bytes: u32, copies: u16) {
         let index = self.kind(tag.kind);
@@ -142,23 +150,24 @@ impl Meter {
         costs.messages += u64::from(copies);
         costs.bytes += u64::from(copies) * u64::from(bytes);
         costs.signatures_made += u64::from(kind.is_some_and(|kind| kind.signed));
+        let attempt = self.attempt(tag.view, tag.slot);
         match kind.map(|kind| kind.role) {
             None | Some(Role::Sync) => return,
             Some(Role::Proposal) => {
-                self.proposed.entry(tag.view).or_insert(at);
+                self.proposed.entry(attempt).or_insert(at);
             }
             Some(Role::Vote | Role::Certificate | Role::ViewChange) => {}
         }
-        if self.present.0 != tag.view {
+        if self.present.0 != attempt {
             self.settle();
-            self.present.0 = tag.view;
+            self.present.0 = attempt;
         }
         self.present.1 += u64::from(copies);
     }
 
     fn settle(&mut self) {
-        let (view, count) = std::mem::take(&mut self.present);
-        *self.by_view.entry(view).or_insert(0) += count;
+        let (attempt, count) = std::mem::take(&mut self.present);
+        *self.by_attempt.entry(attempt).or_insert(0) += count;
     }
 
     /// Counts a message that arrived.
@@ -177,16 +186,22 @@ impl Meter {
         match (event.what, detail) {
             (What::Entered(view), _) => self.entered = self.entered.max(view),
             (What::Decided { slot, view, hops, .. }, Detail::Decision(decision)) => {
+                let proposed = self.attempt(view, slot);
+                let committed = self.attempt(decision.committed, slot);
                 let slots = &mut self.slots[event.party.index()];
                 if slot <= *slots {
                     return;
                 }
                 *slots = slot;
-                self.decided_in.insert(decision.committed);
+                self.decided_in.insert(committed);
                 self.hops.push(u64::from(hops));
-                if let Some(proposed) = self.proposed.get(&view) {
+                if let Some(proposed) = self.proposed.get(&proposed) {
                     self.latencies.push(event.at.since(*proposed).0);
                 }
+            }
+            (What::Installed { slot, .. }, _) => {
+                let slots = &mut self.slots[event.party.index()];
+                *slots = slot.max(*slots);
             }
             (What::Replied(id), Detail::Reply(reply)) if !self.answered.contains(&id) => {
                 self.reply(event, id, &reply.result, plan);
@@ -235,16 +250,17 @@ impl Meter {
                 metrics.by_kind.push((name, sum));
             }
         }
-        let last = self.decided_in.last().copied().unwrap_or_default();
+        let fruitful: BTreeSet<View> = self.decided_in.iter().map(|(view, _)| *view).collect();
+        let last = fruitful.last().copied().unwrap_or_default();
         // The last views may be on their way still.
         let gone = self.entered.0.saturating_sub(1 + self.about.pipeline);
         let gone = View(gone).max(last);
-        let lost = (1..=gone.0).map(View).filter(|view| !self.decided_in.contains(view));
+        let lost = (1..=gone.0).map(View).filter(|view| !fruitful.contains(view));
         for view in lost {
             metrics.lost_views += 1;
             metrics.lost_to_faulty_leaders += u64::from(!honest.contains(leader(view)));
         }
-        let complete = self.decided_in.iter().filter_map(|view| self.by_view.get(view).copied());
+        let complete = self.decided_in.iter().filter_map(|of| self.by_attempt.get(of).copied());
         let (fewest, most) = complete
             .fold((u64::MAX, 0), |(fewest, most), count| (count.min(fewest), count.max(most)));
         metrics.messages_per_decision = if most == 0 { (0, 0) } else { (fewest, most) };

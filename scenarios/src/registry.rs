@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use byzlab_protocols::{About, Attack, Field, Time, attack::Can};
 use byzlab_sim::STRATEGIES;
 
-use crate::{Names, Options, Run, Scenario, run, setup};
+use crate::{Explored, Names, Options, Run, Scenario, run, setup};
 
 /// An attack of the catalogue.
 #[derive(Clone, Debug)]
@@ -39,6 +39,9 @@ pub trait Entry: Send + Sync {
 
     /// Runs a scenario in the simulator.
     fn run(&self, scenario: &Scenario, options: &Options) -> Run;
+
+    /// Runs a scenario for a search.
+    fn explore(&self, scenario: &Scenario) -> Explored;
 }
 
 struct Of<P> {
@@ -81,6 +84,10 @@ impl<P: Attack> Entry for Of<P> {
 
     fn run(&self, scenario: &Scenario, options: &Options) -> Run {
         run::run::<P>(scenario, options)
+    }
+
+    fn explore(&self, scenario: &Scenario) -> Explored {
+        run::explore::<P>(scenario)
     }
 }
 

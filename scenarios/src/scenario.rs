@@ -332,6 +332,30 @@ impl Scenario {
         PartyId::all(self.n).filter(honest).collect()
     }
 
+    /// Numbers all faults anew, in the order in which they stand in a file.
+    pub(crate) fn number_faults(&mut self) {
+        let mut faults: Vec<(Option<PartyId>, String)> = Vec::new();
+        for traitor in &self.byzantine {
+            let parties = traitor.parties.iter();
+            faults.extend(parties.map(|party| (Some(*party), traitor.behaviour.clone())));
+        }
+        faults.extend(self.attack.iter().map(|attack| (None, format!("attack {}", attack.id))));
+        faults.extend((1..=self.rules.len()).map(|at| (None, format!("rule {at}"))));
+        let next = faults.len();
+        for (at, cut) in self.cuts.iter_mut().enumerate() {
+            cut.fault = FaultId((next + at) as u16);
+            faults.push((None, format!("event {}", at + 1)));
+        }
+        let next = faults.len();
+        for (at, crash) in self.crashes.iter_mut().enumerate() {
+            crash.fault = FaultId((next + at) as u16);
+            faults.push((Some(crash.party), "crash".to_owned()));
+        }
+        let numbered = faults.into_iter().zip(0..);
+        self.faults =
+            numbered.map(|((party, name), id)| Fault { id: FaultId(id), party, name }).collect();
+    }
+
     /// How many requests or broadcasts are asked for.
     pub fn demanded(&self) -> u64 {
         match &self.workload.demand {

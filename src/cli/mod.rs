@@ -11,8 +11,10 @@ mod list;
 mod load;
 mod merge;
 mod output;
+mod report;
 mod run;
 mod schema;
+mod search;
 mod trace;
 mod verify_evidence;
 
@@ -122,10 +124,14 @@ enum Command {
     List(list::ListArgs),
     /// Compare protocols under attack, in one table.
     Compare(compare::CompareArgs),
+    /// Look for a violation and shrink it to the smallest scenario.
+    Search(search::SearchArgs),
     /// Put the parts of a comparison together.
     Merge(merge::MergeArgs),
     /// Print and filter a recorded run.
     Trace(trace::TraceArgs),
+    /// Make a page of a recorded run, or of two beside each other.
+    Report(report::ReportArgs),
     /// Check whether a file proves guilt, from public keys alone.
     VerifyEvidence(verify_evidence::VerifyArgs),
     /// Ask a running network for one thing.
@@ -165,8 +171,10 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         Command::Explain(args) => explain::explain(args, registry, &mut output),
         Command::List(args) => list::list(args, registry, &mut output),
         Command::Compare(args) => compare::compare(args, registry, &mut output),
+        Command::Search(args) => search::search(args, registry, &mut output),
         Command::Merge(args) => merge::merge(args, registry, &mut output),
         Command::Trace(args) => trace::trace(args, &mut output),
+        Command::Report(args) => report::report(args, registry, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
         #[cfg(feature = "live")]
         Command::Client(args) => client::client(args, &mut output),
@@ -177,18 +185,23 @@ pub(crate) fn main(registry: &Registry) -> i32 {
     };
     let status = match result.and_then(|status| output.flush().map(|()| status)) {
         Ok(status) => status,
-        Err(failure) => report(&failure, json, &mut output),
+        Err(failure) => tell(&failure, json, &mut output),
     };
     status as i32
 }
 
 /// Says what went wrong, as text on stderr or as JSON on stdout.
-fn report(failure: &Failure, json: bool, output: &mut Output) -> Status {
+fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
     match failure {
         Failure::Io(_, error) if error.kind() == ErrorKind::BrokenPipe => Status::Expected,
         Failure::Io(file, error) => {
             say(file, &error.to_string(), json, output);
-            let usage = [ErrorKind::NotFound, ErrorKind::PermissionDenied, ErrorKind::IsADirectory];
+            let usage = [
+                ErrorKind::NotFound,
+                ErrorKind::PermissionDenied,
+                ErrorKind::IsADirectory,
+                ErrorKind::InvalidData,
+            ];
             if usage.contains(&error.kind()) { Status::Usage } else { Status::Environment }
         }
         Failure::Usage(message) => {

@@ -10,6 +10,7 @@ use byzlab_crypto::Scheme;
 use byzlab_scenarios::{
     Document, EvidenceFile, Options, Outcome, Registry, Run, Scenario,
     compare::quoted,
+    page::{AboutRun, Shown, page},
     report::{Report, json, junit, summary, text},
 };
 use clap::{Args, ValueEnum};
@@ -45,6 +46,9 @@ pub(crate) struct RunArgs {
     /// Write every event of the run, a line each; for one run only.
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     trace: Option<PathBuf>,
+    /// Write the run as a page that opens from disk; for one run only.
+    #[arg(long, value_name = "FILE.html", conflicts_with = "seeds")]
+    report: Option<PathBuf>,
     /// Write what proves the guilt of those who are accused; for one run only.
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     evidence: Option<PathBuf>,
@@ -93,12 +97,14 @@ pub(crate) fn run(
     let Runtime::Sim = args.runtime;
     let files = input::files(&args.paths)?;
     let documents = documents(args, &files, registry)?;
-    for file in [&args.junit, &args.trace, &args.evidence].into_iter().flatten() {
+    for file in [&args.junit, &args.trace, &args.report, &args.evidence].into_iter().flatten() {
         probe(file)?;
     }
     let total = args.seeds.map_or(1, |(start, end)| end - start);
     let total = total.saturating_mul(documents.len() as u64);
-    for (option, file) in [("--trace", &args.trace), ("--evidence", &args.evidence)] {
+    let single =
+        [("--trace", &args.trace), ("--report", &args.report), ("--evidence", &args.evidence)];
+    for (option, file) in single {
         if file.is_some() && total > 1 {
             return Err(Failure::Usage(format!("{option} writes one run; these are {total}")));
         }
@@ -220,25 +226,45 @@ impl Suite<'_> {
         let scenario = job.document.resolve(job.seed, self.registry)?;
         let entry = self.registry.get(scenario.protocol.about.name);
         let entry = entry.expect("the decoder takes protocols from the registry");
-        let options =
-            Options { trace: self.args.trace.is_some(), clock: self.args.timing.then_some(clock) };
+        let options = Options { trace: self.records(), clock: self.args.timing.then_some(clock) };
         let mut run = entry.run(&scenario, &options);
         if !options.trace && self.draws(&run) {
             run.trace = entry.run(&scenario, &Options { trace: true, clock: None }).trace;
         }
-        if let Some(file) = &self.args.trace {
-            let mut lines = String::new();
-            for record in &run.trace {
-                lines.push_str(&serde_json::to_string(record).unwrap_or_default());
-                lines.push('\n');
-            }
-            write(file, lines.as_bytes())?;
+        if self.records() {
+            let repeat = repeat(self.args, job.path, scenario.seed);
+            self.recorded(&scenario, &run, repeat)?;
         }
         if let Some(file) = &self.args.evidence {
             let evidence = EvidenceFile::of(&scenario, &run).map_err(Failure::Usage)?;
             write(file, evidence.text().as_bytes())?;
         }
         Ok((scenario, run))
+    }
+
+    /// Whether every event is kept.
+    fn records(&self) -> bool {
+        self.args.trace.is_some() || self.args.report.is_some()
+    }
+
+    /// Writes the events: as they are, as a page, or both.
+    fn recorded(&self, scenario: &Scenario, run: &Run, repeat: String) -> Result<(), Failure> {
+        let report = Report { scenario, run, repeat, timing: false, memory: None };
+        let first = AboutRun::of(&report).record();
+        if let Some(file) = &self.args.trace {
+            let mut lines = String::new();
+            for record in std::iter::once(&first).chain(&run.trace) {
+                lines.push_str(&serde_json::to_string(record).unwrap_or_default());
+                lines.push('\n');
+            }
+            write(file, lines.as_bytes())?;
+        }
+        if let Some(file) = &self.args.report {
+            let mut shown = Shown::begin(&scenario.name, &first).map_err(Failure::Usage)?;
+            run.trace.iter().for_each(|record| shown.push(record));
+            write(file, page(&[shown], self.registry).as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Whether a violation is drawn, for which the run has to be made again with all its events.

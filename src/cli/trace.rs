@@ -184,6 +184,19 @@ fn causes(records: &[Record], event: u64) -> Vec<u64> {
 
 /// One event on one line.
 fn show(record: &Record) -> String {
+    if let Some(run) = &record.run {
+        let word = |key: &str| run["report"][key].to_string();
+        let named = ["scenario", "protocol", "n", "f", "seed", "outcome"];
+        let words = named.map(|key| format!("{key} {}", word(key)));
+        return format!(
+            "{:>7}  {:>12}    {:>3}  {:<10} {}",
+            "",
+            "",
+            "",
+            record.what,
+            words.join(" ")
+        );
+    }
     let mut line = format!(
         "{:>7}  {:>12.3}ms  {:>3}  {:<10}",
         record.id,

@@ -106,6 +106,21 @@ fn what_is_no_file_is_said_so() {
     assert!(explained.err.contains("not a regular file"));
 }
 
+/// A file that is no text is the user's mistake, not one of the environment.
+#[test]
+fn what_is_no_text_is_said_so() {
+    let folder = folder("no-text", &[]);
+    let file = folder.join("picture.png");
+    std::fs::write(&file, b"\x89PNG\xff\xfe").expect("there is room");
+    let page = folder.join("page.html");
+    for command in [&["report", path(&file), "--out", path(&page)][..], &["trace", path(&file)]] {
+        let done = byzlab(command);
+        assert_eq!(done.status, Some(2), "{command:?}: {}", done.err);
+        assert!(done.err.contains(path(&file)) && done.err.contains("UTF-8"), "{}", done.err);
+        assert!(!page.exists());
+    }
+}
+
 #[test]
 fn every_wrong_file_of_a_suite_is_told_and_none_is_run() {
     let files = [("a.toml", "n = 0\nprotocol = \"pbft\""), ("b.toml", GOOD), ("c.toml", "n = 4")];

@@ -7,7 +7,7 @@ use byzlab::{
     protocols::{
         Command, Context, Effect, Effects, Input, Leaders, Packet, Protocol, Span, Stream, Time,
         View, decode, dolev_strong::DolevStrong, hotstuff::HotStuff,
-        hotstuff_chained::ChainedHotStuff, pbft::Pbft, step,
+        hotstuff_chained::ChainedHotStuff, pbft::Pbft, pbft_classic::PbftClassic, step,
     },
 };
 
@@ -39,10 +39,12 @@ impl<P: Protocol> Talk<P> {
         });
         let machine = |signer| P::new(&context, signer, &P::Params::default());
         let machines = signers.into_iter().map(machine).collect();
+        // A log of slots has to come to a checkpoint.
+        let requests = if P::ABOUT.slots { 40 } else { 5 };
         let mut due = Vec::new();
         for party in 0..4 {
             due.push((Time::ZERO, party, Input::Start(None)));
-            for seq in 1..=5 {
+            for seq in 1..=requests {
                 let request = client[0].sign(Command { seq, payload: b"put k v".to_vec() });
                 due.push((Time::ZERO, party, Input::Command(Arc::new(request))));
             }
@@ -168,12 +170,18 @@ fn chained_hotstuff_takes_any_bytes() {
 }
 
 #[test]
+fn pbft_classic_takes_any_bytes() {
+    fuzz::<PbftClassic>();
+}
+
+#[test]
 fn no_part_of_a_message_is_a_message() {
     let _alone = alone();
     cut::<DolevStrong>();
     cut::<Pbft>();
     cut::<HotStuff>();
     cut::<ChainedHotStuff>();
+    cut::<PbftClassic>();
 }
 
 #[test]

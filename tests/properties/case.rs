@@ -172,6 +172,13 @@ fn head(wanted: &Wanted, shape: &Shape, work: &Work, seed: u64) -> String {
         Model::Synchrony => format!("short_rounds = {}", work.batch == 2),
         _ => format!("batch = {}", work.batch),
     };
+    if about.slots {
+        // Short intervals, so that states are handed on, and now and then a short pipeline.
+        let _ = write!(parameters, ", checkpoint = {}", 1 + work.mask % 4);
+        if work.mask & 0x30 == 0 {
+            let _ = write!(parameters, ", pipeline = {}", 1 + work.mask % 3);
+        }
+    }
     if let Some(id) = wanted.broken {
         let _ = write!(parameters, ", broken = \"{id}\"");
     }

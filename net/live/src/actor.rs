@@ -258,6 +258,8 @@ fn see<P: Protocol>(seen: &mut Hasher256, effect: &Effect<P>) {
         }
         Effect::Keep(block) => note(seen, 5, &[], &block.hash().0),
         Effect::Forget(hash) => note(seen, 6, &[], &hash.0),
+        Effect::Save(snapshot) => note(seen, 15, &[snapshot.slot()], &snapshot.digest().0),
+        Effect::Install(installed) => note(seen, 16, &[installed.slot], &installed.log.0),
         Effect::Decide(decision) => {
             note(seen, 7, &[decision.slot, decision.view.0], &decision.digest.0);
         }

@@ -18,10 +18,55 @@ use crate::{
     transport::Inbound,
 };
 
-/// How many inputs wait for the driver.
+/// How many inputs wait for the driver: half of them requests, of the rest as many of each sender.
 const INBOX: usize = 65_536;
 /// How many bytes of one sender wait for the driver; what comes on top is dropped.
 const WAITING_BYTES: usize = 18 << 20;
+
+/// What waits for the driver of each sender, and of all clients. Whoever sends much fills its own
+/// share and nobody else's.
+pub(crate) struct Shares {
+    /// So much of an input counts at least: many small ones are as many as a share has places.
+    least: usize,
+    senders: Vec<AtomicUsize>,
+    requests: AtomicUsize,
+}
+
+impl Shares {
+    fn new(n: usize) -> Shares {
+        let senders = (0..n).map(|_| AtomicUsize::new(0)).collect();
+        let places = (INBOX / 2 / n).max(1);
+        Shares { least: WAITING_BYTES / places, senders, requests: AtomicUsize::new(0) }
+    }
+
+    fn of(&self, from: PartyId, bytes: usize) -> (&AtomicUsize, usize) {
+        (&self.senders[from.index()], bytes.max(self.least))
+    }
+
+    /// Takes a place for so many bytes of a sender, if one is left.
+    fn take(&self, from: PartyId, bytes: usize) -> bool {
+        let (waiting, weight) = self.of(from, bytes);
+        let room = |waiting: usize| (waiting + weight <= WAITING_BYTES).then_some(waiting + weight);
+        waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+    }
+
+    /// Gives the place back.
+    pub(crate) fn give(&self, from: PartyId, bytes: usize) {
+        let (waiting, weight) = self.of(from, bytes);
+        waiting.fetch_sub(weight, Ordering::Relaxed);
+    }
+
+    fn take_request(&self) -> bool {
+        // One place is left for the word to stop.
+        let room = |waiting: usize| (waiting < INBOX / 2 - 1).then_some(waiting + 1);
+        self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+    }
+
+    /// Gives the place of a request back.
+    pub(crate) fn give_request(&self) {
+        self.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// What came in.
 pub(crate) enum Incoming<P: Protocol> {
@@ -35,7 +80,7 @@ pub struct Intake<P: Protocol> {
     context: Arc<Context>,
     pub(crate) clock: Arc<OnceLock<Clock>>,
     inbox: SyncSender<(Time, Incoming<P>)>,
-    pub(crate) waiting: Arc<Vec<AtomicUsize>>,
+    pub(crate) shares: Arc<Shares>,
     dropped: Arc<AtomicUsize>,
     pub(crate) replies: Arc<Replies>,
 }
@@ -46,7 +91,7 @@ impl<P: Protocol> Clone for Intake<P> {
             context: self.context.clone(),
             clock: self.clock.clone(),
             inbox: self.inbox.clone(),
-            waiting: self.waiting.clone(),
+            shares: self.shares.clone(),
             dropped: self.dropped.clone(),
             replies: self.replies.clone(),
         }
@@ -56,17 +101,15 @@ impl<P: Protocol> Clone for Intake<P> {
 impl<P: Protocol> Inbound for Intake<P> {
     fn frame(&self, from: PartyId, frame: Bytes) {
         let Some((id, bytes)) = frame::open(frame) else { return self.drop_one() };
-        let waiting = &self.waiting[from.index()];
-        if waiting.load(Ordering::Relaxed) + bytes.len() > WAITING_BYTES {
+        let length = bytes.len();
+        if !self.shares.take(from, length) {
             return self.drop_one();
         }
         let packet = packet_of::<P>(&bytes);
         // The verdict stays in the packet: the driver finds it there.
         let _ = packet.verdict(&self.context);
-        waiting.fetch_add(bytes.len(), Ordering::Relaxed);
-        let length = bytes.len();
         if !self.put(Incoming::Packet { from, id, bytes, packet }) {
-            waiting.fetch_sub(length, Ordering::Relaxed);
+            self.shares.give(from, length);
         }
     }
 }
@@ -75,12 +118,11 @@ impl<P: Protocol> Intake<P> {
     /// An intake, and what the node takes from it.
     pub fn new(context: &Arc<Context>) -> (Intake<P>, Inbox<P>) {
         let (sender, receiver) = sync_channel(INBOX);
-        let waiting = context.committee.parties().map(|_| AtomicUsize::new(0)).collect();
         let intake = Intake {
             context: context.clone(),
             clock: Arc::new(OnceLock::new()),
             inbox: sender,
-            waiting: Arc::new(waiting),
+            shares: Arc::new(Shares::new(context.committee.n())),
             dropped: Arc::new(AtomicUsize::new(0)),
             replies: Arc::default(),
         };
@@ -89,7 +131,15 @@ impl<P: Protocol> Intake<P> {
 
     /// A client's request reaches the party. False if there is no room for it.
     pub fn request(&self, request: Request) -> bool {
-        self.put(Incoming::Request(request))
+        if !self.shares.take_request() {
+            self.drop_one();
+            return false;
+        }
+        let taken = self.put(Incoming::Request(request));
+        if !taken {
+            self.shares.give_request();
+        }
+        taken
     }
 
     /// Where the replies of the party appear, once all before them is durable.
@@ -127,4 +177,52 @@ impl<P: Protocol> Intake<P> {
 pub struct Inbox<P: Protocol> {
     pub(crate) receiver: Receiver<(Time, Incoming<P>)>,
     pub(crate) intake: Intake<P>,
+}
+
+#[cfg(test)]
+mod tests {
+    use byzlab_crypto::{Committee, Digest, KeyRing, Scheme};
+    use byzlab_protocols::{Command, Leaders, Span, pbft::Pbft};
+
+    use super::*;
+    use crate::frame::frame;
+
+    /// Nobody takes anything out: one party and the clients send all they can, and whoever sends
+    /// now and then is heard all the same.
+    #[test]
+    fn whoever_sends_much_takes_no_place_of_another() {
+        let instance = Digest::of("byzlab/test/1", b"shares");
+        let ring = |purpose, count| {
+            KeyRing::insecure_from_seed(Scheme::Ideal, instance, purpose, count, &[7; 32])
+                .expect("so many keys are possible")
+        };
+        for n in [4, 16] {
+            let ((parties, _), (clients, client)) = (ring("party", n), ring("client", 1));
+            let context = Arc::new(Context {
+                committee: Committee::new(parties, 1).expect("f is below n"),
+                clients,
+                leaders: Leaders::RoundRobin(PartyId(0)),
+                delta: Span::millis(100),
+            });
+            let (intake, inbox) = Intake::<Pbft>::new(&context);
+            let small = |number| frame(SendId { incarnation: 0, number }, b"x");
+            (0..INBOX as u64).for_each(|number| intake.frame(PartyId(1), small(number)));
+            let command = Command { seq: 1, payload: Vec::new() };
+            let request = Arc::new(client[0].sign(command));
+            (0..INBOX).for_each(|_| {
+                intake.request(request.clone());
+            });
+            let dropped = intake.dropped();
+            assert!(dropped > INBOX, "{dropped}");
+            for party in PartyId::all(n).filter(|party| *party != PartyId(1)) {
+                (0..100).for_each(|number| intake.frame(party, small(number)));
+            }
+            assert_eq!(intake.dropped(), dropped, "the others have their places");
+            assert!(intake.put(Incoming::Stop), "and so has the word to stop");
+            let long = frame(SendId { incarnation: 0, number: 0 }, &vec![0; WAITING_BYTES]);
+            intake.frame(PartyId(2), long);
+            assert_eq!(intake.dropped(), dropped + 1, "bytes count as well");
+            drop(inbox);
+        }
+    }
 }

@@ -32,6 +32,8 @@ pub enum Happened {
         record: Option<Vec<u8>>,
         /// The blocks.
         blocks: Vec<Vec<u8>>,
+        /// The snapshot, with its digest before it.
+        snapshot: Option<Vec<u8>>,
     },
     /// A client's request reached it.
     Command(Signed<Command>),

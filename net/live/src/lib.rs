@@ -31,4 +31,4 @@ pub use link::{Link, Outgoing, Shaped};
 pub use node::{Node, NodeConfig, NodeError, Status};
 pub use replay::{Replay, ReplayError, Replayed, replay};
 pub use shaper::{Fate, Shaper};
-pub use store::{Change, FORMAT, Kept, Owner, Store, StoreError};
+pub use store::{Change, FORMAT, Kept, Loaded, Owner, Store, StoreError};

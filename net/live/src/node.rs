@@ -15,7 +15,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel},
     },
     thread::JoinHandle,
@@ -33,10 +33,10 @@ use crate::{
     clients::Replies,
     clock::Clock,
     frame::{self, SendId},
-    intake::{Inbox, Incoming, Intake},
+    intake::{Inbox, Incoming, Intake, Shares},
     journal::{Entry, Happened, JournalError, Writer},
     link::{Link, Outgoing},
-    store::{Change, Owner, Store, StoreError},
+    store::{Change, Kept, Owner, Store, StoreError},
 };
 
 /// How many steps make a batch at the most, and how many batches wait for the disk.
@@ -114,7 +114,8 @@ impl<P: Protocol> Node<P> {
         let (batches, gathered) = sync_channel(BATCHES);
         let intake = inbox.intake.clone();
         let replies = intake.replies.clone();
-        let committer = Committer { store, journal, link, show, replies, killed: killed.clone() };
+        let (store, killed_too) = (Arc::new(store), killed.clone());
+        let committer = Committer { store, journal, link, show, replies, killed: killed_too };
         let committer = spawn("committer", move || committer.run(&gathered));
         let _ = intake.clock.set(config.clock);
         let driver = Driver {
@@ -126,13 +127,14 @@ impl<P: Protocol> Node<P> {
             now: Time::ZERO,
             arrivals: config.arrivals.into(),
             pending: VecDeque::new(),
-            waiting: intake.waiting.clone(),
+            shares: intake.shares.clone(),
             status: Status::default(),
             batch: Batch::default(),
             stopping: false,
             killed: killed.clone(),
         };
-        let started = Happened::Started { record: kept.record, blocks: kept.blocks };
+        let Kept { record, blocks, snapshot } = kept;
+        let started = Happened::Started { record, blocks, snapshot };
         let receiver = inbox.receiver;
         let driver = spawn("driver", move || driver.run(&receiver, &batches, started, stored));
         Ok(Node { intake, killed, driver, committer })
@@ -204,7 +206,7 @@ impl Batch {
 }
 
 struct Committer<L, S> {
-    store: Store,
+    store: Arc<Store>,
     journal: Writer,
     link: L,
     show: S,
@@ -264,7 +266,7 @@ struct Driver<P: Protocol> {
     now: Time,
     arrivals: VecDeque<Arrival>,
     pending: VecDeque<(Time, Incoming<P>)>,
-    waiting: Arc<Vec<AtomicUsize>>,
+    shares: Arc<Shares>,
     status: Status,
     batch: Batch,
     stopping: bool,
@@ -365,7 +367,10 @@ impl<P: Protocol> Driver<P> {
             }
             Next::Incoming => match self.pending.pop_front() {
                 None => {}
-                Some((_, Incoming::Request(request))) => self.request(at, request),
+                Some((_, Incoming::Request(request))) => {
+                    self.shares.give_request();
+                    self.request(at, request);
+                }
                 Some((_, Incoming::Stop)) => {
                     self.stopping = true;
                     let stopped = Happened::Stopped;
@@ -373,7 +378,7 @@ impl<P: Protocol> Driver<P> {
                     self.batch.entries.push(entry);
                 }
                 Some((_, Incoming::Packet { from, id, bytes, packet })) => {
-                    self.waiting[from.index()].fetch_sub(bytes.len(), Ordering::Relaxed);
+                    self.shares.give(from, bytes.len());
                     let happened = Happened::Packet {
                         from: from.0,
                         incarnation: id.incarnation,
@@ -451,9 +456,14 @@ impl<P: Protocol> Output<P> for Gather<'_> {
             }
             Effect::Keep(block) => self.batch.change.keep(&block),
             Effect::Forget(hash) => self.batch.change.forget(hash),
+            Effect::Save(snapshot) => self.batch.change.save(&snapshot),
             Effect::Decide(decision) if decision.slot > self.status.decided => {
                 self.status.decided = decision.slot;
                 self.status.executed += decision.requests.len() as u64;
+            }
+            Effect::Install(installed) if installed.slot > self.status.decided => {
+                self.status.decided = installed.slot;
+                self.status.executed += installed.requests.len() as u64;
             }
             Effect::Enter(view) => self.status.view = view,
             Effect::Reply(reply) => self.batch.replies.push(reply),
@@ -461,3 +471,6 @@ impl<P: Protocol> Output<P> for Gather<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -267,8 +267,9 @@ impl<P: Protocol> Stage<P> {
         let seat = &mut self.seats[party.index()];
         let input = match &entry.happened {
             Happened::Stopped => return Ok(false),
-            Happened::Started { record, blocks } => {
-                let kept = Kept { record: record.clone(), blocks: blocks.clone() };
+            Happened::Started { record, blocks, snapshot } => {
+                let (record, blocks) = (record.clone(), blocks.clone());
+                let kept = Kept { record, blocks, snapshot: snapshot.clone() };
                 let stored = kept.check::<P>(&self.parts.context, party);
                 let stored = stored.map_err(|reason| ReplayError::Disk { party, life, reason })?;
                 seat.actor = Some(Actor::new(&self.parts, party));
@@ -454,6 +455,7 @@ impl<P: Protocol> Output<P> for Hear<'_, P> {
                 recorder.plain(party, What::Persisted);
             }
             Effect::Decide(decision) => recorder.decided(party, &decision),
+            Effect::Install(installed) => recorder.installed(party, &installed),
             Effect::Conflict(other) => recorder.conflicted(party, &other),
             Effect::Reply(reply) => recorder.replied(party, &reply),
             Effect::Accuse(evidence) => recorder.accused(party, &evidence),
@@ -470,6 +472,7 @@ impl<P: Protocol> Output<P> for Hear<'_, P> {
             // Disks are in the journals, and the seat has the timers.
             Effect::Keep(_)
             | Effect::Forget(_)
+            | Effect::Save(_)
             | Effect::Send { .. }
             | Effect::SetTimer { .. }
             | Effect::CancelTimer { .. }

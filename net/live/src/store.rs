@@ -11,6 +11,7 @@ use byzlab_crypto::{Digest, PartyId, Reject};
 use byzlab_protocols::{
     Block, Context, Durable, Protocol, Stored,
     durable::{seal, unseal},
+    smr::Snapshot,
 };
 use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -19,6 +20,7 @@ pub const FORMAT: u64 = 1;
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const RECORD: TableDefinition<'_, (), &[u8]> = TableDefinition::new("record");
+const SNAPSHOT: TableDefinition<'_, (), &[u8]> = TableDefinition::new("snapshot");
 const BLOCKS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blocks");
 
 /// Why there is no store, or it takes nothing any more.
@@ -96,12 +98,14 @@ pub struct Change {
     pub record: Option<Vec<u8>>,
     /// Blocks that are kept, with their bytes, and blocks that are forgotten.
     pub blocks: BTreeMap<Digest, Option<Vec<u8>>>,
+    /// The new snapshot, with its digest before it.
+    pub snapshot: Option<Vec<u8>>,
 }
 
 impl Change {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.record.is_none() && self.blocks.is_empty()
+        self.record.is_none() && self.blocks.is_empty() && self.snapshot.is_none()
     }
 
     /// Replaces the record.
@@ -121,10 +125,16 @@ impl Change {
         self.blocks.insert(hash, None);
     }
 
+    /// Stores a snapshot in place of the one before.
+    pub fn save(&mut self, snapshot: &Snapshot) {
+        self.snapshot = Some([&snapshot.digest().0[..], snapshot.bytes()].concat());
+    }
+
     /// Takes in what changes after it.
     pub fn then(&mut self, later: Change) {
         self.record = later.record.or(self.record.take());
         self.blocks.extend(later.blocks);
+        self.snapshot = later.snapshot.or(self.snapshot.take());
     }
 }
 
@@ -135,6 +145,8 @@ pub struct Kept {
     pub record: Option<Vec<u8>>,
     /// The blocks.
     pub blocks: Vec<Vec<u8>>,
+    /// The snapshot, with its digest before it, if one was ever saved.
+    pub snapshot: Option<Vec<u8>>,
 }
 
 impl Kept {
@@ -158,8 +170,19 @@ impl Kept {
             }
         }
         blocks.sort_by_key(|block| (block.height(), block.hash()));
-        Ok(Some(Stored { record, blocks }))
+        let snapshot = self.snapshot.as_deref().map(snapshot).transpose()?;
+        Ok(Some(Stored { record, blocks, snapshot }))
     }
+}
+
+/// What stood on a disk as bytes, and the same checked, if a record was ever persisted.
+pub type Loaded<P> = (Kept, Option<Stored<<P as Protocol>::Record>>);
+
+/// A snapshot from its digest and its bytes. Whether they are those of the log is the protocol's to
+/// say, which has the certificate of the digest in its record.
+fn snapshot(stored: &[u8]) -> Result<Snapshot, Reject> {
+    let (digest, bytes) = stored.split_first_chunk().ok_or(Reject::Undecodable)?;
+    Snapshot::check(&Arc::new(bytes.to_vec()), Digest(*digest))
 }
 
 /// An open store.
@@ -216,6 +239,7 @@ impl Store {
                 (None, Some(_)) => return Err(failed(&"it has no format version")),
             }
             transaction.open_table(RECORD).map_err(|error| failed(&error))?;
+            transaction.open_table(SNAPSHOT).map_err(|error| failed(&error))?;
             transaction.open_table(BLOCKS).map_err(|error| failed(&error))?;
         }
         transaction.commit().map_err(|error| self.refused(&error))
@@ -257,6 +281,11 @@ impl Store {
             if let Some(record) = &change.record {
                 records.insert((), &record[..]).map_err(|error| self.refused(&error))?;
             }
+            let mut snapshots =
+                transaction.open_table(SNAPSHOT).map_err(|error| self.refused(&error))?;
+            if let Some(snapshot) = &change.snapshot {
+                snapshots.insert((), &snapshot[..]).map_err(|error| self.refused(&error))?;
+            }
             let mut blocks =
                 transaction.open_table(BLOCKS).map_err(|error| self.refused(&error))?;
             for (hash, bytes) in &change.blocks {
@@ -280,8 +309,13 @@ impl Store {
         let transaction = self.database.begin_read().map_err(|error| failed(&error))?;
         let records = transaction.open_table(RECORD).map_err(|error| failed(&error))?;
         let record = records.get(()).map_err(|error| failed(&error))?;
-        let mut kept =
-            Kept { record: record.map(|bytes| bytes.value().to_vec()), blocks: Vec::new() };
+        let snapshots = transaction.open_table(SNAPSHOT).map_err(|error| failed(&error))?;
+        let snapshot = snapshots.get(()).map_err(|error| failed(&error))?;
+        let mut kept = Kept {
+            record: record.map(|bytes| bytes.value().to_vec()),
+            blocks: Vec::new(),
+            snapshot: snapshot.map(|bytes| bytes.value().to_vec()),
+        };
         let blocks = transaction.open_table(BLOCKS).map_err(|error| failed(&error))?;
         for entry in blocks.iter().map_err(|error| failed(&error))? {
             let (_, bytes) = entry.map_err(|error| failed(&error))?;
@@ -298,7 +332,7 @@ impl Store {
         &self,
         context: &Context,
         party: PartyId,
-    ) -> Result<(Kept, Option<Stored<P::Record>>), StoreError> {
+    ) -> Result<Loaded<P>, StoreError> {
         let kept = self.read()?;
         let stored = kept.check::<P>(context, party).map_err(|why| damaged(&self.path, &why))?;
         Ok((kept, stored))

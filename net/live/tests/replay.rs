@@ -33,6 +33,8 @@ struct Memory<P: Protocol> {
     journals: PathBuf,
     owner: Owner,
     others: Arc<Vec<Mutex<Intake<P>>>>,
+    /// The link that carries nothing, from whom and to whom.
+    broken: Option<(PartyId, PartyId)>,
 }
 
 impl<P: Protocol> Link for Memory<P> {
@@ -40,7 +42,9 @@ impl<P: Protocol> Link for Memory<P> {
         let lives = journal::read(&self.journals, &self.owner).expect("they are whole");
         let written = lives.last().and_then(|life| life.entries.last()).map(|entry| entry.at);
         assert!(written >= Some(outgoing.at.0), "it left before what it came of was written down");
-        for party in PartyId::all(N).filter(|party| *party != self.own) {
+        let carries =
+            |party: &PartyId| *party != self.own && self.broken != Some((self.own, *party));
+        for party in PartyId::all(N).filter(carries) {
             if outgoing.to == Target::All || outgoing.to == Target::One(party) {
                 let intake = self.others[party.index()].lock().expect("nobody panics").clone();
                 intake.frame(self.own, outgoing.frame.clone());
@@ -85,6 +89,7 @@ struct Run<P: Attack> {
     intakes: Arc<Vec<Mutex<Intake<P>>>>,
     nodes: Vec<Option<Node<P>>>,
     shown: Arc<Mutex<Vec<Status>>>,
+    broken: Option<(PartyId, PartyId)>,
 }
 
 impl<P: Attack> Drop for Run<P> {
@@ -95,6 +100,11 @@ impl<P: Attack> Drop for Run<P> {
 
 impl<P: Attack> Run<P> {
     fn start(name: &str) -> Run<P> {
+        Run::over(name, None)
+    }
+
+    /// With a link that carries nothing.
+    fn over(name: &str, broken: Option<(PartyId, PartyId)>) -> Run<P> {
         let folder = format!("byzlab-replay-{}-{name}", std::process::id());
         let folder = std::env::temp_dir().join(folder);
         let _ = fs::remove_dir_all(&folder);
@@ -131,6 +141,7 @@ impl<P: Attack> Run<P> {
             intakes: Arc::new(intakes.into_iter().map(Mutex::new).collect()),
             nodes: (0..N).map(|_| None).collect(),
             shown: Arc::new(Mutex::new(vec![Status::default(); N])),
+            broken,
         };
         for (party, inbox) in inboxes.into_iter().enumerate() {
             run.nodes[party] = Some(run.node(party, inbox));
@@ -155,6 +166,7 @@ impl<P: Attack> Run<P> {
             journals: config.journals.clone(),
             owner: Owner::of::<P>(&self.parts.context, own),
             others: self.intakes.clone(),
+            broken: self.broken,
         };
         Node::start(config, inbox, link, show).expect("its own folder")
     }
@@ -196,9 +208,14 @@ impl<P: Attack> Run<P> {
     }
 
     fn replay(&self, lives: Vec<Vec<Life>>) -> Result<Log, ReplayError> {
+        self.replay_within(lives, DELTA)
+    }
+
+    /// As if the model promised this Δ.
+    fn replay_within(&self, lives: Vec<Vec<Life>>, delta: Span) -> Result<Log, ReplayError> {
         let network = Network {
             model: Model::PartialSynchrony,
-            delta: DELTA,
+            delta,
             gst: Time::ZERO,
             before_gst: BeforeGst::Bounded,
             delay: Delay::Constant(Span::TICK),
@@ -247,6 +264,23 @@ fn a_run_of_pbft_replays_to_what_it_decided() {
 #[test]
 fn a_run_of_hotstuff_replays_to_what_it_decided() {
     same_in_replay::<HotStuff>("hotstuff");
+}
+
+/// A run breaks its model if a message comes late or never, and says which one it was.
+#[test]
+fn what_comes_late_or_never_breaks_the_model() {
+    let mut run = Run::<Pbft>::over("late", Some((PartyId(0), PartyId(3))));
+    run.decide(3);
+    let lives = run.stop();
+    let reasons = run.replay(lives.clone()).expect("the same code").reasons;
+    let lost = "a message did not arrive in the time that the model allows: from 0 to 3, ";
+    assert!(reasons.iter().filter(|why| why.starts_with(lost)).count() >= 3, "{reasons:?}");
+    let hasty = run.replay_within(lives, Span::TICK).expect("the same code").reasons;
+    let late = |why: &&String| {
+        why.contains("later than the model allows") && why.contains(": from 1 to 2, ")
+    };
+    assert!(hasty.iter().filter(late).count() >= 3, "{hasty:?}");
+    assert!(!reasons.iter().any(|why| why.contains("from 1 to 2, ") && why.contains("not arrive")));
 }
 
 /// What is changed in a journal, whoever makes its chain of digests anew.

@@ -1,5 +1,8 @@
 //! Frames between honest parties, whatever happens to their connections.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::needless_range_loop, reason = "parties are numbers")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -138,7 +141,8 @@ async fn frames_wait_for_a_party_that_is_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_greeting_is_refused_and_both_ends_say_why() {
-    let changes: [(Refused, fn(&mut Greeting)); 4] = [
+    type Change = fn(&mut Greeting);
+    let changes: [(Refused, Change); 4] = [
         (Refused::Instance, |greeting| greeting.instance = Digest::of("test", b"another")),
         (Refused::Protocol, |greeting| greeting.protocol = "other".to_owned()),
         (Refused::Version, |greeting| greeting.version = "2".to_owned()),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use byzlab_crypto::Digest;
-use byzlab_protocols::{Block, Stored};
+use byzlab_protocols::{Block, Stored, smr::Snapshot};
 
 /// What a party finds after a crash.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -21,12 +21,13 @@ pub enum DiskAfter {
 pub struct Disk<R> {
     record: Option<Arc<R>>,
     blocks: BTreeMap<Digest, Block>,
+    snapshot: Option<Snapshot>,
 }
 
 impl<R> Disk<R> {
     /// An empty disk.
     pub fn new() -> Self {
-        Disk { record: None, blocks: BTreeMap::new() }
+        Disk { record: None, blocks: BTreeMap::new(), snapshot: None }
     }
 
     /// Replaces the record.
@@ -44,12 +45,17 @@ impl<R> Disk<R> {
         self.blocks.remove(hash);
     }
 
+    /// Stores a snapshot in place of the one before.
+    pub fn save(&mut self, snapshot: Snapshot) {
+        self.snapshot = Some(snapshot);
+    }
+
     /// What a party finds on it: nothing if no record was ever persisted.
     pub fn read(&self) -> Option<Stored<R>> {
         let record = self.record.clone()?;
         let mut blocks: Vec<_> = self.blocks.values().cloned().collect();
         blocks.sort_by_key(|block| (block.height(), block.hash()));
-        Some(Stored { record, blocks })
+        Some(Stored { record, blocks, snapshot: self.snapshot.clone() })
     }
 }
 

@@ -348,14 +348,14 @@ impl<P: Protocol> World<P> {
             }
             Effect::Keep(block) => seat.disk.keep(block),
             Effect::Forget(hash) => seat.disk.forget(&hash),
+            Effect::Save(snapshot) => seat.disk.save(snapshot),
             Effect::Decide(decision) => {
-                if decision.slot > seat.decided {
-                    seat.decided = decision.slot;
-                    seat.executed += decision.requests.len() as u64;
-                    self.decided[party.index()] = decision.slot;
-                    self.check_done(party);
-                }
+                self.progress(party, decision.slot, decision.requests.len());
                 self.recorder.decided(party, &decision);
+            }
+            Effect::Install(installed) => {
+                self.progress(party, installed.slot, installed.requests.len());
+                self.recorder.installed(party, &installed);
             }
             Effect::Conflict(other) => self.recorder.conflicted(party, &other),
             Effect::Reply(reply) => self.recorder.replied(party, &reply),
@@ -371,6 +371,17 @@ impl<P: Protocol> World<P> {
                 self.recorder.plain(party, What::Noted(line));
             }
             Effect::Fired(number) => self.recorder.fired(party, byzlab_trace::FaultId(number)),
+        }
+    }
+
+    /// A party's log has become longer, unless it only says again what it said before a crash.
+    fn progress(&mut self, party: PartyId, slot: u64, requests: usize) {
+        let seat = &mut self.seats[party.index()];
+        if slot > seat.decided {
+            seat.decided = slot;
+            seat.executed += requests as u64;
+            self.decided[party.index()] = slot;
+            self.check_done(party);
         }
     }
 

@@ -98,7 +98,7 @@ impl RunDigest {
                 self.digest(digest);
                 self.number(u64::from(*hops));
             }
-            What::Conflicted { slot, digest } => {
+            What::Conflicted { slot, digest } | What::Installed { slot, log: digest } => {
                 self.number(*slot);
                 self.digest(digest);
             }
@@ -162,5 +162,6 @@ fn kind(what: &What) -> u8 {
         What::Fired(_) => 19,
         What::OutOfModel => 20,
         What::Panicked => 21,
+        What::Installed { .. } => 22,
     }
 }

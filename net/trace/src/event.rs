@@ -112,6 +112,13 @@ pub enum What {
         /// Message delays since the proposal, or rounds.
         hops: u32,
     },
+    /// The party took over the log up to a place.
+    Installed {
+        /// The last place.
+        slot: u64,
+        /// The digest of the log up to there.
+        log: Digest,
+    },
     /// The party holds a valid proof for a value that conflicts with its log.
     Conflicted {
         /// Where in the log.
@@ -155,6 +162,7 @@ impl What {
             What::Persisted => "persisted",
             What::Entered(_) => "entered",
             What::Decided { .. } => "decided",
+            What::Installed { .. } => "installed",
             What::Conflicted { .. } => "conflicted",
             What::Replied(_) => "replied",
             What::Accused(_) => "accused",

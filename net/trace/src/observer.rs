@@ -3,7 +3,7 @@
 use std::{any::Any, fmt};
 
 use byzlab_crypto::Evidence;
-use byzlab_protocols::{Decision, Reply};
+use byzlab_protocols::{Decision, Installed, Reply};
 
 use crate::Event;
 
@@ -16,6 +16,8 @@ pub enum Detail<'a> {
     Message(&'a dyn fmt::Debug),
     /// What was decided.
     Decision(&'a Decision),
+    /// What was taken over.
+    Installed(&'a Installed),
     /// What a client is told.
     Reply(&'a Reply),
     /// The proof of an accusation.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use byzlab_crypto::Digest;
 use byzlab_protocols::Target;
 use serde::{Deserialize, Serialize};
 
@@ -52,15 +53,29 @@ pub struct Record {
     /// The number of a line of the pseudo-code, or of a fault of the scenario.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
+    /// The block before a decided one, in hexadecimal, where blocks are linked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// Whose signatures prove a decision.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub signers: Vec<u16>,
     /// The rest, for people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
+    /// What the run is of and what came of it: in the first record only, which is no event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Box<serde_json::Value>>,
 }
 
 impl Record {
+    /// The name of the record that is no event but says what the run is of.
+    pub const RUN: &'static str = "run";
+
+    /// The first record of a run: what it is of and what came of it.
+    pub fn run(about: serde_json::Value) -> Record {
+        Record { what: Record::RUN.to_owned(), run: Some(Box::new(about)), ..Record::default() }
+    }
+
     /// The record of an event.
     pub fn of(event: &Event, detail: Detail<'_>) -> Record {
         let mut record = Record {
@@ -103,7 +118,7 @@ impl Record {
                 self.digest = Some(format!("{digest:#}"));
                 self.hops = Some(hops);
             }
-            What::Conflicted { slot, digest } => {
+            What::Conflicted { slot, digest } | What::Installed { slot, log: digest } => {
                 self.slot = Some(slot);
                 self.digest = Some(format!("{digest:#}"));
             }
@@ -138,11 +153,19 @@ impl Record {
             Detail::Decision(decision) => {
                 let ids: Vec<_> = decision.requests.iter().map(ToString::to_string).collect();
                 self.text = ids.join(" ");
+                if decision.parent != Digest::ZERO {
+                    self.parent = Some(format!("{:#}", decision.parent));
+                }
                 self.signers = decision
                     .proof
                     .as_ref()
                     .map(|proof| signers(&proof.signers()))
                     .unwrap_or_default();
+            }
+            Detail::Installed(installed) => {
+                let ids: Vec<_> = installed.requests.iter().map(ToString::to_string).collect();
+                self.text = ids.join(" ");
+                self.signers = signers(&installed.proof.signers());
             }
             Detail::Reply(reply) => {
                 let result = String::from_utf8_lossy(&reply.result).into_owned();

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use byzlab_crypto::{Evidence, PartyId};
-use byzlab_protocols::{Decision, Kind, Packet, Protocol, Reply, Role, Target, Time, View};
+use byzlab_protocols::{
+    Decision, Installed, Kind, Packet, Protocol, Reply, Role, Target, Time, View,
+};
 
 use crate::{Detail, Event, EventId, FaultId, Observer, What};
 
@@ -161,6 +163,12 @@ impl Recorder {
         let Decision { slot, view, digest, .. } = *decision;
         let what = What::Decided { slot, view, digest, hops };
         self.event(party, what, Detail::Decision(decision));
+    }
+
+    /// The log up to a place was taken over.
+    pub fn installed(&mut self, party: PartyId, installed: &Installed) {
+        let what = What::Installed { slot: installed.slot, log: installed.log };
+        self.event(party, what, Detail::Installed(installed));
     }
 
     /// A proof for a value that conflicts with the log.

@@ -35,3 +35,4 @@ pub mod dolev_strong;
 pub mod hotstuff;
 pub mod hotstuff_chained;
 pub mod pbft;
+pub mod pbft_classic;

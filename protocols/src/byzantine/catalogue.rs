@@ -12,6 +12,7 @@ use super::{
     garbage::{Garbage, Impersonate},
     memory::{Amnesia, Replay},
     mutate::Mutate,
+    stale::{Part, Stale},
     twins::Twins,
 };
 use crate::{
@@ -190,6 +191,27 @@ pub static BEHAVIOURS: &[BehaviourInfo] = &[
         "nothing that a party remembers binds it",
     ),
     info(
+        "stale",
+        "says again what was said in an earlier view, as if it were of this one",
+        &[
+            Field {
+                name: "part",
+                kind: FieldKind::Choice(&["all", "own", "claim"]),
+                default: FieldDefault::Is("\"all\""),
+                doc: "What is old: all but view and author; only what the author signs; the same, \
+                      but it names the views that the new message names",
+            },
+            Field {
+                name: "bare",
+                kind: FieldKind::Bool,
+                default: FieldDefault::Is("false"),
+                doc: "Leaves out the certificates as well",
+            },
+        ],
+        |can| can.resign && can.double_vote,
+        "its messages hold no statement of one party on a view",
+    ),
+    info(
         "random",
         "changes one field of a message for some receivers and signs it again",
         &[],
@@ -276,6 +298,15 @@ impl<P: Attack> Build<'_, P> {
                 Box::new(Twins { copies, sides, number })
             }
             "amnesia" => Box::new(Amnesia { inner, shadow: Honest(self.machine), trigger }),
+            "stale" => {
+                let trigger = trigger.by_default(&[Role::Proposal]);
+                let part = match values.text("part") {
+                    Some("own") => Part::Own,
+                    Some("claim") => Part::Claim,
+                    _ => Part::All,
+                };
+                Box::new(Stale { inner, trigger, part, bare: values.flag("bare") })
+            }
             "random" => Box::new(Mutate { inner, trigger }),
             other => panic!("the decoder lets no behaviour `{other}` pass"),
         }

@@ -14,6 +14,7 @@ mod garbage;
 mod memory;
 mod mutate;
 mod script;
+mod stale;
 mod twins;
 mod when;
 

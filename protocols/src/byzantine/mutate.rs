@@ -46,7 +46,7 @@ impl<P: Attack> Behaviour<P> for Mutate<P> {
     }
 }
 
-/// The message with one random leaf changed, signed again.
+/// The message with one random leaf or list changed, signed again.
 fn change<P: Attack>(
     wire: &P::Wire,
     stream: &mut Stream,
@@ -69,12 +69,21 @@ fn change<P: Attack>(
             let other = &material.seen.get(stream.below(seen) as usize)?.tag().digest;
             Value::from(format!("{other:#}"))
         }
+        // A list: its last item twice, or the list without it.
+        Value::Array(items) => {
+            let (mut items, last) = (items.clone(), items.last()?.clone());
+            match stream.below(2) {
+                0 => items.push(last),
+                _ => drop(items.pop()),
+            }
+            Value::from(items)
+        }
         _ => Value::Null,
     };
     P::resign(&serde_json::from_value(value).ok()?, material)
 }
 
-/// The paths of all leaves that are not signatures.
+/// The paths of all leaves that are not signatures, and of lists.
 fn leaves(value: &Value, path: &mut String, paths: &mut Vec<String>) {
     let length = path.len();
     match value {
@@ -87,6 +96,9 @@ fn leaves(value: &Value, path: &mut String, paths: &mut Vec<String>) {
             }
         }
         Value::Array(items) => {
+            if items.first().is_some_and(|item| !item.is_number()) {
+                paths.push(path.clone());
+            }
             for (at, item) in items.iter().enumerate() {
                 path.push_str(&format!("/{at}"));
                 leaves(item, path, paths);

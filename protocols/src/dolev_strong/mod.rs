@@ -99,6 +99,7 @@ const ABOUT: About = About {
         "accuse the sender",
     ],
     pipeline: 0,
+    slots: false,
     good_case: |n, f| {
         let n = n as u64;
         let messages = if f == 0 { n - 1 } else { n * (n - 1) };

@@ -137,6 +137,7 @@ const ABOUT: About = About {
         "accuse",
     ],
     pipeline: 0,
+    slots: false,
     good_case: |n, _| GoodCase { hops: 7, messages: 8 * (n as u64 - 1) },
     accountable: true,
     recovers: true,

@@ -24,6 +24,8 @@ pub enum Timer {
     View,
     /// The block of a certificate that was made here should have come by now.
     Body,
+    /// The last decision is old enough to be told to those who may have missed it.
+    Share,
     /// A body did not come.
     Fetch(Digest),
 }
@@ -270,6 +272,7 @@ impl Protocol for ChainedHotStuff {
                 self.watch(fx);
             }
             Timer::Body => self.want_high(fx),
+            Timer::Share => self.share(fx),
             Timer::Fetch(hash) => {
                 self.replica.ask_again(hash, &self.context, fx);
             }

@@ -91,6 +91,12 @@
 //! three honest ones always stand in a row. Nothing changes in a good run. `salvage = false` is the
 //! protocol as published, with the trap: nothing is promised of its liveness.
 //!
+//! Nobody stays behind either: a block that an honest leader proposes is heard of by all, and whoever
+//! hears of a request asks until it is decided. With f > 3 the leaders of the three blocks by which
+//! one is decided, and the next leader, may all be faulty, and hide them from one that knows of no
+//! request. So, 2Δ after the last decision and with nothing left to do, everybody tells it to the
+//! leaders after these, up to that of the `f`-th view after the decided block, who tell all.
+//!
 //! # Deviations from the paper
 //!
 //! - Votes carry the views of their justification and of the one below it, so that two votes of
@@ -154,6 +160,7 @@ const ABOUT: About = About {
         "a timeout from behind: help",
         "accuse",
     ],
+    slots: false,
     pipeline: 2,
     good_case: |n, _| GoodCase { hops: 7, messages: 2 * (n as u64 - 1) },
     accountable: true,
@@ -259,8 +266,9 @@ fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option
         Leaders::Stable(_) => return None,
     };
     let lossy = situation.gst > Time::ZERO && situation.before_gst != BeforeGst::Bounded;
-    // Who missed all that was said of a request never asks for its decision.
-    if lossy && !situation.informed {
+    // Who missed all that was said of a request never asks for its decision; and scripted leaders may
+    // all be the same one, which says nothing of it to some.
+    if (lossy || scripted > 0) && !situation.informed {
         return None;
     }
     let absent = situation.gst.max(situation.restarted);

@@ -1,7 +1,7 @@
 //! The pacemaker (corrections A4): how parties come into the same view, and stay there long
 //! enough.
 
-use byzlab_crypto::{PartyId, Signed};
+use byzlab_crypto::{PartyId, PartySet, Signed};
 
 use super::{
     machine::{ChainedHotStuff, Timer, point},
@@ -10,7 +10,10 @@ use super::{
         wire_qc,
     },
 };
-use crate::{Effects, View};
+use crate::{Effects, View, smr::Commit};
+
+/// How many views it takes to propose a block, to decide it, and to show that to all.
+const SHOWN_IN: u64 = 4;
 
 impl ChainedHotStuff {
     /// A party enters a view: by a certificate of the view before, by a timeout certificate, or
@@ -123,6 +126,8 @@ impl ChainedHotStuff {
             return;
         }
         fx.note(12);
+        // Given up before it is entered: nothing is proposed or voted for in it.
+        self.record.timed_out = self.record.timed_out.max(view);
         self.enter(view, None, fx);
         if self.gave_up < self.view && view == self.view {
             self.gave_up = view;
@@ -180,6 +185,34 @@ impl ChainedHotStuff {
                 commit: self.record.commits.highest().map(Decided::wire),
             },
         );
+    }
+
+    /// Line 9: a decision is known here. If all who know it fall silent, whoever does not, and
+    /// knows of no request either, never asks: see [`ChainedHotStuff::share`].
+    pub(super) fn share_later(&mut self, fx: &mut Effects<Self>) {
+        if self.context.committee.f() as u64 >= SHOWN_IN {
+            fx.set_timer(Timer::Share, fx.now().after(self.context.delta * 2));
+        }
+    }
+
+    /// Line 9: nothing waits since the last decision. An honest leader of one of the views in which
+    /// it was made shows its block to all, and they ask; after `f` faulty ones comes an honest one,
+    /// who is told, and tells all.
+    pub(super) fn share(&mut self, fx: &mut Effects<Self>) {
+        let Some(commit) = self.record.commits.highest().filter(|_| !self.undecided()) else {
+            return;
+        };
+        let (f, view) = (self.context.committee.f() as u64, commit.view());
+        let views = (SHOWN_IN..=f).map(|later| View(view.0.saturating_add(later)));
+        let next: PartySet = views.map(|view| self.context.leader(view)).collect();
+        let commit = Some(commit.wire());
+        let message = Wire::Help { answers: 0, high: None, entry: None, commit };
+        if next.contains(self.me.party()) {
+            return fx.broadcast(message);
+        }
+        for leader in next.iter() {
+            fx.send(leader, message.clone());
+        }
     }
 
     /// An answer after a restart. A quorum is enough: every decision has a party in it that voted

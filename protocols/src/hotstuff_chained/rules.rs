@@ -90,9 +90,11 @@ fn justified(basis: &Basis) -> bool {
 }
 
 /// Protocols.md 2.12: safety by the branch of the lock, or liveness by a certificate that is newer
-/// than the lock.
+/// than the lock. Views grow along a chain, so that what extends the lock is not justified from
+/// before it; if n - f faulty parties certify a chain where they do not, a vote for it would look
+/// like one against the lock.
 fn safe(extends_lock: bool, justify_view: View, lock: View) -> bool {
-    extends_lock || justify_view > lock
+    justify_view > lock || (extends_lock && justify_view == lock)
 }
 
 /// Corrections A8: one vote in a view, in ascending order, and none in a view that was given up.

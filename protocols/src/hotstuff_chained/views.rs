@@ -280,6 +280,7 @@ impl ChainedHotStuff {
                 if new.any(|block| !block.requests().is_empty()) {
                     self.news = Some(self.high().0);
                 }
+                self.share_later(fx);
                 self.retry(&[], fx);
             }
         }

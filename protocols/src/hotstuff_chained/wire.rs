@@ -250,8 +250,10 @@ impl Decided {
 }
 
 impl Commit for Decided {
+    /// The lowest header names the view of the certificate on which it stands: the decided one.
     fn view(&self) -> View {
-        self.lowest().justify_view
+        let Header { justify_view: decided, .. } = self.lowest();
+        *decided
     }
 
     fn block(&self) -> Digest {

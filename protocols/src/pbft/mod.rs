@@ -134,6 +134,7 @@ const ABOUT: About = About {
         "accuse",
     ],
     pipeline: 0,
+    slots: false,
     good_case: |n, _| {
         let n = n as u64;
         GoodCase { hops: 3, messages: 3 * n * (n - 1) + 2 * (n - 1) }

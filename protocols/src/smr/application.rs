@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::Digest;
 
 /// A key-value store. `put KEY VALUE` stores and answers `ok`, `get KEY` answers the value or
 /// nothing; every other payload is answered with `error`, at all replicas alike.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, BorshSerialize, BorshDeserialize)]
 pub struct KeyValue {
     values: BTreeMap<String, String>,
 }

@@ -143,6 +143,29 @@ impl Block {
         Block::of(header, Arc::new(wire))
     }
 
+    /// Builds and signs a block for a place in a log whose places are not linked.
+    pub fn unlinked(signer: &Signer, height: u64, view: View, requests: &[Request]) -> Block {
+        let requests: Vec<_> = requests.iter().map(|request| request.signed().clone()).collect();
+        let header = signer.sign(Header {
+            instance: signer.instance(),
+            height,
+            parent: Digest::ZERO,
+            view,
+            proposer: signer.party(),
+            justify_view: View::GENESIS,
+            justification: Digest::ZERO,
+            payload: payload_digest(&requests),
+        });
+        let wire = WireBlock { header: header.signed().clone(), requests };
+        Block::of(header, Arc::new(wire))
+    }
+
+    /// Whether it is for a log whose places are not linked.
+    pub fn is_unlinked(&self) -> bool {
+        let Header { parent, justify_view, justification, .. } = self.header();
+        (*parent, *justify_view, *justification) == (Digest::ZERO, View::GENESIS, Digest::ZERO)
+    }
+
     fn of(signed: Verified<Header>, wire: Arc<WireBlock>) -> Block {
         let header = signed.body().clone();
         let id =

@@ -47,7 +47,7 @@ impl Fetcher {
             want.view = want.view.max(view);
             return Vec::new();
         }
-        if self.wanted.len() >= MAX_WANTED && !self.make_room(view) {
+        if self.is_full() && !self.make_room(view) {
             return Vec::new();
         }
         let mut seen = PartySet::EMPTY;
@@ -56,6 +56,11 @@ impl Fetcher {
         let first: Vec<_> = sources.iter().copied().take(at_once).collect();
         self.wanted.insert(hash, Want { view, sources, asked: first.len() });
         first
+    }
+
+    /// Whether no more bodies are looked for at once, unless others are given up.
+    pub fn is_full(&self) -> bool {
+        self.wanted.len() >= MAX_WANTED
     }
 
     /// Gives up the oldest want, if it is older than the view.

@@ -11,6 +11,8 @@
 //! - [`Chain`]: the blocks that a party holds, the log that it decided, what extends what.
 //! - [`Pool`]: requests that wait.
 //! - [`KeyValue`]: the application.
+//! - [`Ledger`], [`Snapshot`]: what protocols whose log consists of slots hold of it instead of a
+//!   chain, and hand on to whoever is behind.
 //! - [`Replica`]: all of these for one party, and the fetching of bodies that it lacks.
 
 mod application;
@@ -18,6 +20,7 @@ mod block;
 mod chain;
 mod commits;
 mod fetch;
+mod ledger;
 mod pool;
 mod replica;
 mod request;
@@ -28,6 +31,7 @@ pub use block::{Block, Header, MAX_BATCH, MAX_BLOCK_BYTES, WireBlock};
 pub use chain::Chain;
 pub use commits::{Commit, Commitment, Commits, Taken, conflict};
 pub use fetch::{Fetcher, MAX_WANTED, WINDOW};
+pub use ledger::{Ledger, Snapshot, log_digest};
 pub use pool::{MAX_PENDING, Pool};
 pub use replica::{MAX_BODIES_BYTES, Ordered, Replica, Sync, bodies, check_sync, sync_tag};
 pub use request::{Command, MAX_PAYLOAD, Request, RequestId, check_request};

@@ -30,10 +30,13 @@ impl Pool {
 
     /// Takes out what a decided block executed.
     pub fn executed(&mut self, block: &Block) {
-        for id in block.requests().iter() {
-            if let Some(at) = self.known.remove(id) {
-                self.waiting.remove(&(at, *id));
-            }
+        block.requests().iter().for_each(|id| self.remove(id));
+    }
+
+    /// Takes out a request.
+    pub fn remove(&mut self, id: &RequestId) {
+        if let Some(at) = self.known.remove(id) {
+            self.waiting.remove(&(at, *id));
         }
     }
 
@@ -56,10 +59,16 @@ impl Pool {
     /// a block may have, without those that are on the chain already, decided or not.
     pub fn batch(&self, chain: &Chain, parent: &Block, limit: usize) -> Vec<Request> {
         let undecided = chain.undecided_requests(parent);
+        self.next(limit, |id| undecided.contains(id))
+    }
+
+    /// The next requests: in order, at most `limit` and no more bytes than a block may have, without
+    /// those that are taken care of.
+    pub fn next(&self, limit: usize, taken: impl Fn(&RequestId) -> bool) -> Vec<Request> {
         let mut bytes = 4 * OVERHEAD;
         self.waiting
             .iter()
-            .filter(|((_, id), _)| !undecided.contains(id))
+            .filter(|((_, id), _)| !taken(id))
             .map(|(_, request)| request.clone())
             .take(limit)
             .take_while(|request| {

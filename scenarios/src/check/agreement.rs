@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use byzlab_crypto::{Digest, PartyId, PartySet};
+use byzlab_protocols::smr::log_digest;
 use byzlab_trace::{Detail, Event, EventId, What};
 
 use super::{Found, Violation, count, value};
@@ -14,6 +15,8 @@ pub(crate) struct Agreement {
     /// By slot.
     first: BTreeMap<u64, First>,
     parties: PartySet,
+    /// The digests of the log of first decisions, from slot 1 on, as far as somebody asked.
+    logs: Vec<Digest>,
     violation: Option<Violation>,
 }
 
@@ -35,6 +38,7 @@ impl Agreement {
                     First { digest, parent: decision.parent, party: event.party, event: event.id };
                 self.decided(event, slot, own);
             }
+            (What::Installed { slot, log }, _) => self.installed(event, slot, log),
             (What::Conflicted { slot, digest }, _) => {
                 let first = self.first.get(&slot).copied();
                 let other = first.map_or(event.party, |first| first.party);
@@ -78,6 +82,28 @@ impl Agreement {
             self.violated(event, &[before.party, own.party], events, text);
         }
         self.first.insert(slot, own);
+    }
+
+    /// A log that is taken over is the one that was decided: by somebody, slot by slot.
+    fn installed(&mut self, event: &Event, slot: u64, log: Digest) {
+        self.parties.insert(event.party);
+        if self.log(slot) != Some(log) {
+            let text = format!(
+                "party {} takes over a log of {slot} slots that honest parties did not decide",
+                event.party
+            );
+            self.violated(event, &[event.party], vec![event.id], text);
+        }
+    }
+
+    /// The digest of the log up to a slot, if every slot in it was decided.
+    fn log(&mut self, slot: u64) -> Option<Digest> {
+        while (self.logs.len() as u64) < slot {
+            let next = self.first.get(&(self.logs.len() as u64 + 1))?;
+            let before = self.logs.last().copied().unwrap_or(Digest::ZERO);
+            self.logs.push(log_digest(before, next.digest));
+        }
+        self.logs.get(usize::try_from(slot).ok()?.checked_sub(1)?).copied()
     }
 
     fn violated(&mut self, event: &Event, parties: &[PartyId], events: Vec<EventId>, text: String) {

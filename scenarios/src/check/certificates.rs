@@ -42,6 +42,11 @@ impl Certificates {
         if matches!(event.what, What::Recovered | What::Corrupted) {
             self.open[event.party.index()] = None;
         }
+        if let (What::Installed { slot, .. }, Detail::Installed(installed)) = (event.what, detail) {
+            self.checked += 1;
+            let wrong = check(&self.committee, installed.proof.as_ref());
+            return self.found(event, slot, wrong);
+        }
         let (What::Decided { slot, digest, .. }, Detail::Decision(decision)) = (event.what, detail)
         else {
             return;
@@ -60,16 +65,20 @@ impl Certificates {
             Some(open) if open.subject == proof.subject() => None,
             _ => check(&self.committee, proof.as_ref()),
         };
+        self.found(event, slot, wrong);
+        if proof.subject() != digest {
+            let open = Open { subject: proof.subject(), last: digest, event: *event };
+            self.open[event.party.index()] = Some(open);
+        }
+    }
+
+    fn found(&mut self, event: &Event, slot: u64, wrong: Option<String>) {
         if let Some(why) = wrong {
             let text = format!(
                 "slot {slot}: the certificate of party {} proves nothing: {why}",
                 event.party
             );
             self.violation.get_or_insert_with(|| violation(event, text));
-        }
-        if proof.subject() != digest {
-            let open = Open { subject: proof.subject(), last: digest, event: *event };
-            self.open[event.party.index()] = Some(open);
         }
     }
 

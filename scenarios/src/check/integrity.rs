@@ -22,7 +22,8 @@ pub(crate) struct Integrity {
 
 #[derive(Clone, Default)]
 struct Log {
-    slots: Vec<Digest>,
+    /// Nothing where the log was taken over.
+    slots: Vec<Option<Digest>>,
     executed: BTreeSet<RequestId>,
     /// Up to which slot it may repeat itself: what it had decided when it came back.
     repeats: usize,
@@ -40,6 +41,12 @@ impl Integrity {
             (What::Recovered, _) => log.repeats = log.slots.len(),
             (What::Decided { slot, digest, .. }, Detail::Decision(decision)) => {
                 if let Err(text) = log.decide(slot, digest, &decision.requests) {
+                    let text = format!("party {} {text}", event.party);
+                    self.violated(event.at, event.party, event.id, text);
+                }
+            }
+            (What::Installed { slot, .. }, Detail::Installed(installed)) => {
+                if let Err(text) = log.install(slot, &installed.requests) {
                     let text = format!("party {} {text}", event.party);
                     self.violated(event.at, event.party, event.id, text);
                 }
@@ -77,16 +84,32 @@ impl Log {
         let at = usize::try_from(slot).unwrap_or(usize::MAX);
         if at >= 1 && at <= self.slots.len() {
             let before = self.slots[at - 1];
-            return match (at <= self.repeats, before == digest) {
-                (true, true) => Ok(()),
-                (_, false) => Err(format!("decided slot {slot} twice: {before}, then {digest}")),
-                (false, true) => Err(format!("decided slot {slot} twice")),
+            return match (at <= self.repeats, before.filter(|before| *before != digest)) {
+                (true, None) => Ok(()),
+                (_, Some(before)) => {
+                    Err(format!("decided slot {slot} twice: {before}, then {digest}"))
+                }
+                (false, None) => Err(format!("decided slot {slot} twice")),
             };
         }
         if at != self.slots.len() + 1 {
             return Err(format!("decided slot {slot} after slot {}", self.slots.len()));
         }
-        self.slots.push(digest);
+        self.slots.push(Some(digest));
+        self.execute(slot, requests)
+    }
+
+    /// The log up to a slot comes from elsewhere.
+    fn install(&mut self, slot: u64, requests: &[RequestId]) -> Result<(), String> {
+        let length = usize::try_from(slot).unwrap_or(usize::MAX);
+        if length <= self.slots.len() {
+            return Err(format!("took over slot {slot}, which it had decided"));
+        }
+        self.slots.resize(length, None);
+        self.execute(slot, requests)
+    }
+
+    fn execute(&mut self, slot: u64, requests: &[RequestId]) -> Result<(), String> {
         match requests.iter().find(|id| !self.executed.insert(**id)) {
             Some(id) => Err(format!("executed {id} twice, again in slot {slot}")),
             None => Ok(()),

@@ -26,15 +26,19 @@ impl Termination {
     }
 
     pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>, plan: &Plan) {
-        let (What::Decided { slot, .. }, Detail::Decision(decision)) = (event.what, detail) else {
-            return;
+        let (slot, requests) = match (event.what, detail) {
+            (What::Decided { slot, .. }, Detail::Decision(decision)) => (slot, &decision.requests),
+            (What::Installed { slot, .. }, Detail::Installed(installed)) => {
+                (slot, &installed.requests)
+            }
+            _ => return,
         };
         let progress = &mut self.progress[event.party.index()];
         if slot <= progress.slots {
             return;
         }
         progress.slots = slot;
-        progress.requests += decision.requests.len() as u64;
+        progress.requests += requests.len() as u64;
         let enough = |goal: Option<u64>, have: u64| goal.is_none_or(|goal| have >= goal);
         let done = enough(plan.stop.decisions, progress.slots)
             && enough(plan.stop.requests, progress.requests);

@@ -24,12 +24,17 @@ pub(crate) struct Validity {
 impl Validity {
     /// Sees what an honest party does.
     pub(crate) fn see(&mut self, event: &Event, detail: Detail<'_>, plan: &Plan) {
-        let (What::Decided { slot, digest, .. }, Detail::Decision(decision)) = (event.what, detail)
-        else {
-            return;
+        let (slot, requests, digest) = match (event.what, detail) {
+            (What::Decided { slot, digest, .. }, Detail::Decision(decision)) => {
+                (slot, &decision.requests, Some(digest))
+            }
+            (What::Installed { slot, .. }, Detail::Installed(installed)) => {
+                (slot, &installed.requests, None)
+            }
+            _ => return,
         };
         self.decided = true;
-        let invented = decision.requests.iter().find(|id| !plan.requests.contains_key(id));
+        let invented = requests.iter().find(|id| !plan.requests.contains_key(id));
         if let Some(id) = invented {
             let text = format!(
                 "slot {slot}: party {} executes {id}, which no client asked for",
@@ -39,7 +44,7 @@ impl Validity {
         }
         let asked = slot.checked_sub(1).and_then(|at| usize::try_from(at).ok());
         let asked = asked.and_then(|at| plan.broadcasts.get(at));
-        let Some((sender, sent)) = asked else { return };
+        let Some(((sender, sent), digest)) = asked.zip(digest) else { return };
         if digest != *sent {
             let text = format!(
                 "broadcast {slot}: honest party {sender} sent {sent}, party {} decided {}",

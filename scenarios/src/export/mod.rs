@@ -29,7 +29,8 @@ impl<'a> Selection<'a> {
     }
 
     fn kept(&self) -> impl Iterator<Item = &'a Record> {
-        self.records.iter().filter(|record| (self.keep)(record))
+        let events = self.records.iter().filter(|record| record.run.is_none());
+        events.filter(|record| (self.keep)(record))
     }
 
     /// The parties that do something or send something in what is shown, ascending.
@@ -63,7 +64,7 @@ impl<'a> Selection<'a> {
 
 /// What happens to no party but to the network.
 fn is_network(record: &Record) -> bool {
-    ["cut", "heal", "gst", "out-of-model", "fired"].contains(&record.what.as_str())
+    ["run", "cut", "heal", "gst", "out-of-model", "fired"].contains(&record.what.as_str())
 }
 
 /// What is worth a note in a picture, in a few words.

@@ -16,5 +16,6 @@ pub use document::{Document, MAX_FILE_BYTES};
 pub use explain::explain;
 pub use fields::FILE;
 pub use problem::{Problem, ProblemJson, Problems, suggest};
+pub(crate) use resolve::region;
 pub use scalars::{parse_range, parse_seed, parse_span};
 pub use schema::schema;

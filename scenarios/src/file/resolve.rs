@@ -22,6 +22,8 @@ mod events;
 mod network;
 mod workload;
 
+pub(crate) use network::region;
+
 /// So many faults a scenario may have: the events of a run number them with 16 bits.
 const MAX_FAULTS: usize = 10_000;
 

@@ -16,6 +16,8 @@ pub enum Refused {
     Connections,
     /// A connection that never became one: encryption or multiplexing failed, or took too long.
     Handshake,
+    /// Bytes that are no frame of the multiplexer; the connection ends.
+    Multiplexing,
     /// More streams at once than allowed.
     Streams,
     /// A greeting that is none, or too long.
@@ -44,11 +46,12 @@ pub enum Refused {
 
 impl Refused {
     /// All reasons.
-    pub const ALL: [Refused; 16] = [
+    pub const ALL: [Refused; 17] = [
         Refused::Stranger,
         Refused::WrongDialer,
         Refused::Connections,
         Refused::Handshake,
+        Refused::Multiplexing,
         Refused::Streams,
         Refused::Malformed,
         Refused::SlowGreeting,
@@ -70,6 +73,7 @@ impl Refused {
             Refused::WrongDialer => "wrong-dialer",
             Refused::Connections => "connections",
             Refused::Handshake => "handshake",
+            Refused::Multiplexing => "multiplexing",
             Refused::Streams => "streams",
             Refused::Malformed => "malformed-greeting",
             Refused::SlowGreeting => "slow-greeting",

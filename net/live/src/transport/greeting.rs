@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn the_first_difference_is_named() {
         assert_eq!(hello().mismatch(&hello()), None);
-        let changes: [(Refused, fn(&mut Hello)); 6] = [
+        type Change = fn(&mut Hello);
+        let changes: [(Refused, Change); 6] = [
             (Refused::Seat, |hello| hello.from = PartyId(7)),
             (Refused::Seat, |hello| hello.to = PartyId(7)),
             (Refused::Scenario, |hello| hello.greeting.scenario = Digest::ZERO),

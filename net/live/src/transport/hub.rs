@@ -8,8 +8,8 @@ use libp2p::{
     Multiaddr, PeerId, Swarm,
     connection_limits::{self, ConnectionLimits, Exceeded},
     swarm::{
-        ConnectionDenied, DialError, ListenError, NetworkBehaviour, Stream, SwarmEvent,
-        dial_opts::DialOpts,
+        ConnectionDenied, ConnectionError, DialError, ListenError, NetworkBehaviour, Stream,
+        SwarmEvent, dial_opts::DialOpts,
     },
 };
 use tokio::{
@@ -201,7 +201,10 @@ impl Hub {
                 self.shared.state(party).connected = true;
                 self.ask_again(party);
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established, .. } => {
+            SwarmEvent::ConnectionClosed { peer_id, num_established, cause, .. } => {
+                if cause.as_ref().is_some_and(is_no_multiplexing) {
+                    self.shared.tally.refuse(Refused::Multiplexing);
+                }
                 let Some(party) = self.swarm.behaviour().links.party(&peer_id) else { return };
                 if num_established == 0 {
                     self.shared.state(party).connected = false;
@@ -261,6 +264,14 @@ fn dial_problem(party: PartyId, error: &DialError) -> String {
         }
         error => format!("party {party} cannot be reached: {error}"),
     }
+}
+
+/// Whether the other end sent what is no frame of the multiplexer, and did not just go away.
+fn is_no_multiplexing(cause: &ConnectionError) -> bool {
+    let ConnectionError::IO(error) = cause else { return false };
+    // Wrapped several times, and its kinds are not public: its words are.
+    let text = error.to_string();
+    text.starts_with("decode error") && !text.starts_with("decode error: i/o")
 }
 
 /// Why an inbound connection came to nothing.

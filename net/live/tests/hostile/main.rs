@@ -4,6 +4,8 @@
 //! Each attack runs alone, so that the memory it takes can be measured: that of the hostile peer,
 //! which is in the same process, is in it too.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
@@ -63,20 +65,23 @@ impl Scene {
             change(&mut config);
             honest.push(Party::start(config).await);
         }
-        let book: std::collections::BTreeMap<_, _> = seats
-            .iter()
-            .zip(&honest)
-            .map(|(seat, party)| (PartyId(*seat as u16), party.address()))
-            .collect();
-        honest.iter().for_each(|party| party.transport.dial_book(book.clone()));
         let secret = keys(4, 7).0[seat].secret_key().unwrap();
         let key = Keypair::ed25519_from_bytes(secret).unwrap();
         let before = 0;
         let mut scene = Scene { honest, seats, seat, key, said: 0, before, _alone: alone };
+        scene.introduce();
         scene.exchange().await;
         scene.before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
         scene
+    }
+
+    /// Tells the honest parties where they are.
+    fn introduce(&self) {
+        let parties = self.seats.iter().zip(&self.honest);
+        let book: std::collections::BTreeMap<_, _> =
+            parties.map(|(seat, party)| (PartyId(*seat as u16), party.address())).collect();
+        self.honest.iter().for_each(|party| party.transport.dial_book(book.clone()));
     }
 
     fn target(&self) -> Multiaddr {

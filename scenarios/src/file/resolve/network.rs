@@ -42,6 +42,11 @@ impl RegionTable {
     }
 }
 
+/// The name of a region, by its row.
+pub(crate) fn region(row: u16) -> &'static str {
+    &REGIONS.names[usize::from(row)]
+}
+
 /// Tenths of milliseconds, exactly.
 fn millis(number: f64) -> Span {
     Span((number * 10.0).round() as u64 * 100_000)

@@ -1,0 +1,71 @@
+//! The order in which a batch becomes durable and leaves, seen by who carries it.
+
+use std::{path::PathBuf, sync::atomic::AtomicUsize};
+
+use bytes::Bytes;
+use byzlab_crypto::Digest;
+use byzlab_protocols::{Tag, View};
+
+use super::*;
+use crate::journal;
+
+/// A link that looks at the disk whenever something leaves.
+struct Watching {
+    folder: PathBuf,
+    owner: Owner,
+    store: Arc<Store>,
+    /// What the record must say, and how many entries the journal must have.
+    left: Arc<AtomicUsize>,
+}
+
+impl Link for Watching {
+    fn carry(&mut self, outgoing: Outgoing) {
+        let number = outgoing.frame[0];
+        let kept = self.store.read().expect("it can be read while it is open");
+        assert_eq!(kept.record, Some(vec![number]), "the record is durable before a packet leaves");
+        let lives = journal::read(&self.folder, &self.owner).expect("a journal");
+        assert_eq!(lives[0].entries.len(), usize::from(number), "and its cause is written down");
+        self.left.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A batch that persists its number and then sends it.
+fn batch(number: u8) -> Batch {
+    let entry = Entry { at: u64::from(number), happened: Happened::Stopped, effects: None };
+    let tag =
+        Tag { kind: Tag::RAW, view: View::GENESIS, slot: 0, digest: Digest::ZERO, signatures: 0 };
+    let frame = Bytes::from(vec![number]);
+    Batch {
+        entries: vec![entry],
+        change: Change { record: Some(vec![number]), ..Change::default() },
+        outgoing: vec![Outgoing { to: Target::All, tag, at: Time::ZERO, frame }],
+        replies: Vec::new(),
+        status: Status::default(),
+    }
+}
+
+#[test]
+fn nothing_leaves_before_what_it_follows_from_is_durable() {
+    let folder = std::env::temp_dir().join(format!("byzlab-node-{}-order", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let owner = Owner {
+        protocol: "pbft".to_owned(),
+        instance: Digest::of("byzlab/test/1", b"order"),
+        party: PartyId(1),
+    };
+    let store = Arc::new(Store::open(&folder, &owner).expect("an empty folder"));
+    let (journal, _) = Writer::create(&folder, &owner).expect("an empty folder");
+    let (left, killed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let link = Watching { folder: folder.clone(), owner, store: store.clone(), left: left.clone() };
+    let (replies, show) = (Arc::default(), |_| {});
+    let mut committer = Committer { store, journal, link, show, replies, killed: killed.clone() };
+    for number in 1..=3 {
+        assert!(committer.commit(batch(number)).expect("there is room"));
+        assert_eq!(left.load(Ordering::SeqCst), usize::from(number));
+    }
+    killed.store(true, Ordering::SeqCst);
+    assert!(!committer.commit(batch(4)).expect("there is room"), "the dead say nothing");
+    assert_eq!(left.load(Ordering::SeqCst), 3);
+    drop(committer);
+    std::fs::remove_dir_all(&folder).expect("it was made here");
+}

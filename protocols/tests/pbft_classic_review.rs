@@ -1,0 +1,207 @@
+//! Classic PBFT, driven by hand: what a faulty primary can do to one backup.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use byzlab_crypto::{Claim, Committee, Digest, KeyRing, PartyId, Scheme, Signer};
+use byzlab_protocols::{
+    Block, Command, Context, Effect, Effects, Leaders, Packet, Protocol, Request, Span, Time, View,
+    pbft_classic::{Commit, Params, PbftClassic, Prepare, Timer, ViewChange, Wire, WireViewChange},
+    smr::{Sync, check_request},
+};
+
+const INSTANCE: Digest = Digest([3; 32]);
+
+/// A party, and the keys of the others.
+struct Room {
+    context: Arc<Context>,
+    signers: Vec<Signer>,
+    client: Signer,
+    party: PbftClassic,
+    now: Time,
+    timers: BTreeMap<Timer, Time>,
+    sent: Vec<&'static str>,
+    /// Sent to itself, or to all.
+    wires: Vec<Wire>,
+}
+
+impl Room {
+    fn new() -> Room {
+        Room::of(3)
+    }
+
+    fn of(party: usize) -> Room {
+        let ring =
+            |domain| KeyRing::insecure_from_seed(Scheme::Ideal, INSTANCE, domain, 4, &[7; 32]);
+        let (parties, signers) = ring("party").expect("so many keys are possible");
+        let (clients, keys) = ring("client").expect("so many keys are possible");
+        let context = Arc::new(Context {
+            committee: Committee::new(parties, 1).expect("4 parties tolerate 1"),
+            clients,
+            leaders: Leaders::RoundRobin(PartyId(0)),
+            delta: Span::millis(100),
+        });
+        let params = Params { checkpoint: 64, ..Params::default() };
+        let party = PbftClassic::new(&context, signers[party].clone(), &params);
+        let client = keys.into_iter().next().expect("there is a client");
+        let (timers, sent) = (BTreeMap::new(), Vec::new());
+        let (now, wires) = (Time::ZERO, Vec::new());
+        let mut room = Room { context, signers, client, party, now, timers, sent, wires };
+        room.act(|party, fx| party.start(None, fx));
+        room
+    }
+
+    fn request(&self, seq: u64) -> Request {
+        let command = Command { seq, payload: b"put a 1".to_vec() };
+        let signed = self.client.sign(command).into_signed();
+        check_request(&self.context, &signed).expect("the client's own")
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut PbftClassic, &mut Effects<PbftClassic>)) {
+        let mut fx = Effects::at(self.now);
+        act(&mut self.party, &mut fx);
+        for effect in fx.drain().collect::<Vec<_>>() {
+            match effect {
+                Effect::Send { packet, .. } => {
+                    self.sent.push(Packet::tag(&packet).kind);
+                    self.wires.extend(packet.wire().cloned());
+                }
+                Effect::SetTimer { timer, at, .. } => {
+                    self.timers.insert(timer, at);
+                }
+                Effect::CancelTimer { timer, .. } => {
+                    self.timers.remove(&timer);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn give(&mut self, from: usize, wire: &Wire) {
+        let message = PbftClassic::check(&self.context, wire).expect("well formed");
+        self.act(|party, fx| party.message(PartyId(from as u16), &message, fx));
+    }
+
+    /// Time passes, and timers fire.
+    fn pass(&mut self, span: Span) {
+        let until = self.now.after(span);
+        while let Some((timer, at)) = self.timers.iter().min_by_key(|(_, at)| **at) {
+            let (timer, at) = (*timer, *at);
+            if at > until {
+                break;
+            }
+            self.timers.remove(&timer);
+            self.now = at;
+            self.act(|party, fx| party.timer(timer, fx));
+        }
+        self.now = until;
+    }
+
+    /// The primary orders these requests, and the others agree to it.
+    fn order(&mut self, slot: u64, requests: &[Request]) {
+        let view = View(1);
+        let block = Block::unlinked(&self.signers[0], slot, view, requests);
+        let digest = block.hash();
+        let vote = |by: usize| self.signers[by].sign(Prepare { view, slot, digest }).into_signed();
+        let commit = |by: usize| self.signers[by].sign(Commit { view, slot, digest }).into_signed();
+        let wire = block.wire().expect("a proposed block has a wire form").clone();
+        let wires = [
+            (0, Wire::PrePrepare { vote: vote(0), block: wire }),
+            (1, Wire::Prepare(vote(1))),
+            (2, Wire::Prepare(vote(2))),
+            (0, Wire::Commit(commit(0))),
+            (1, Wire::Commit(commit(1))),
+            (2, Wire::Commit(commit(2))),
+        ];
+        wires.iter().for_each(|(from, wire)| self.give(*from, wire));
+    }
+}
+
+/// Six times an order in time for the next suspicion; which requests are in it is told by slot.
+fn suspected(ordered: impl Fn(u64) -> u64) -> bool {
+    let mut room = Room::new();
+    for seq in 1..=7 {
+        let request = room.request(seq);
+        room.act(|party, fx| party.command(&request, fx));
+    }
+    for slot in 1..=6 {
+        let request = room.request(ordered(slot));
+        room.order(slot, &[request]);
+        room.pass(Span::millis(700));
+    }
+    room.sent.contains(&"view-change")
+}
+
+#[test]
+fn a_primary_that_orders_only_what_was_executed_is_suspected() {
+    assert!(!suspected(|slot| slot), "each request is executed in time");
+    assert!(suspected(|_| 1), "one request again and again, and the others wait");
+}
+
+/// A view change of somebody who prepared these batches.
+fn view_change(room: &Room, by: usize, blocks: &[Block]) -> Wire {
+    let statement = |block: &Block| {
+        let (slot, digest) = (block.height(), block.hash());
+        Prepare { view: View(1), slot, digest }
+    };
+    let listed: Vec<_> = blocks.iter().map(statement).collect();
+    let claim = |prepare: &Prepare| {
+        let sign = |by: &Signer| (by.party(), by.sign(prepare.clone()).into_signed().signature);
+        Claim::new(prepare.clone(), room.signers[..3].iter().map(sign).collect())
+    };
+    let prepared = listed.iter().map(claim).collect();
+    let change = ViewChange { view: View(2), stable: 0, prepared: listed };
+    let change = room.signers[by].sign(change).into_signed();
+    Wire::ViewChange(Box::new(WireViewChange { change, checkpoint: None, prepared }))
+}
+
+/// The new-view of party 1, by the view changes of parties 0, 1 and 2.
+fn new_view(blocks: &[Block]) -> Wire {
+    let mut primary = Room::of(1);
+    for by in 0..3 {
+        let change = view_change(&primary, by, blocks);
+        primary.give(by, &change);
+    }
+    let opens = |wire: &&Wire| matches!(wire, Wire::NewView(_));
+    primary.wires.iter().find(opens).expect("it leads view 2").clone()
+}
+
+#[test]
+fn a_primary_whose_new_view_comes_first_has_its_full_time() {
+    let opening = new_view(&[]);
+    for (waited, trusted, suspects) in [(700, 1500, false), (700, 1700, true), (0, 1500, false)] {
+        let mut room = Room::new();
+        let request = room.request(1);
+        room.act(|party, fx| party.command(&request, fx));
+        room.pass(Span::millis(waited));
+        assert!(!room.sent.contains(&"view-change"));
+        room.give(1, &opening);
+        room.pass(Span::millis(trusted));
+        let left = room.sent.contains(&"view-change");
+        assert_eq!(left, suspects, "{trusted} ms after it waited {waited} ms");
+    }
+}
+
+#[test]
+fn whoever_lacks_many_batches_gets_them_all_in_one_view() {
+    let mut room = Room::new();
+    let batch = |slot| Block::unlinked(&room.signers[0], slot, View(1), &[room.request(slot)]);
+    let blocks: Vec<_> = (1..=100).map(batch).collect();
+    room.give(1, &new_view(&blocks));
+    let mut seen = 0;
+    while seen < room.wires.len() {
+        seen += 1;
+        if let Wire::Sync(Sync::Fetch { hash, .. }) = room.wires[seen - 1] {
+            let block = blocks.iter().find(|block| block.hash() == hash).expect("one of these");
+            let wire = block.wire().expect("a proposed block has a wire form").clone();
+            room.give(2, &Wire::Sync(Sync::Blocks(vec![wire])));
+        }
+    }
+    let prepared = room.wires.iter().filter_map(|wire| match wire {
+        Wire::Prepare(vote) => Some(vote.body.slot),
+        _ => None,
+    });
+    assert_eq!(prepared.collect::<BTreeSet<_>>(), (1..=100).collect());
+}
