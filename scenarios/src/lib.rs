@@ -16,6 +16,7 @@ mod theorem;
 
 pub mod compare;
 pub mod export;
+pub mod linearizable;
 pub mod page;
 pub mod report;
 pub mod search;

@@ -1,10 +1,14 @@
 //! The command line: a file for each command.
 
+#[cfg(feature = "live")]
+mod client;
 mod compare;
 mod completions;
 mod explain;
 mod input;
 mod list;
+#[cfg(feature = "live")]
+mod load;
 mod merge;
 mod network;
 mod output;
@@ -136,6 +140,12 @@ enum Command {
     Report(report::ReportArgs),
     /// Check whether a file proves guilt, from public keys alone.
     VerifyEvidence(verify_evidence::VerifyArgs),
+    /// Ask a running network for one thing.
+    #[cfg(feature = "live")]
+    Client(client::ClientArgs),
+    /// Put load on a running network and measure it.
+    #[cfg(feature = "live")]
+    Load(load::LoadArgs),
     /// Print the JSON Schema of scenario files.
     Schema,
     /// Print completions for a shell.
@@ -160,6 +170,8 @@ pub(crate) fn main(lab: &Lab) -> i32 {
     let json = matches!(&cli.command, Command::Run(args) if args.json)
         || matches!(&cli.command, Command::Compare(args) if args.forms.json)
         || matches!(&cli.command, Command::Merge(args) if args.forms.json);
+    #[cfg(feature = "live")]
+    let json = json || matches!(&cli.command, Command::Load(args) if args.json);
     let mut output = Output::new(cli.common.color);
     let result = match &cli.command {
         Command::Run(args) => run::run(args, lab, &mut output),
@@ -171,6 +183,10 @@ pub(crate) fn main(lab: &Lab) -> i32 {
         Command::Trace(args) => trace::trace(args, &mut output),
         Command::Report(args) => report::report(args, registry, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
+        #[cfg(feature = "live")]
+        Command::Client(args) => client::client(args, &mut output),
+        #[cfg(feature = "live")]
+        Command::Load(args) => load::load(args, &mut output),
         Command::Schema => schema::schema(registry, &mut output),
         Command::Completions(args) => completions::completions(args, command(), &mut output),
     };

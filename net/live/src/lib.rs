@@ -8,6 +8,7 @@
 //! journals.
 
 mod actor;
+pub mod clients;
 mod clock;
 mod fleet;
 mod frame;

@@ -24,12 +24,13 @@ use std::{
 
 use byzlab_crypto::{PartyId, Reject};
 use byzlab_protocols::{
-    Context, Effect, Input, Packet, Protocol, Request, Stored, Target, Time, View,
+    Context, Effect, Input, Packet, Protocol, Reply, Request, Stored, Target, Time, View,
 };
 use byzlab_sim::Arrival;
 
 use crate::{
     actor::{Actor, Leaving, Output, Parts},
+    clients::Replies,
     clock::Clock,
     frame::{self, SendId},
     intake::{Inbox, Incoming, Intake, Shares},
@@ -113,10 +114,11 @@ impl<P: Protocol> Node<P> {
         let (journal, incarnation) = Writer::create(&config.journals, &owner)?;
         let killed = Arc::new(AtomicBool::new(false));
         let (batches, gathered) = sync_channel(BATCHES);
-        let committer =
-            Committer { store: Arc::new(store), journal, link, show, killed: killed.clone() };
-        let committer = spawn("committer", move || committer.run(&gathered));
         let intake = inbox.intake.clone();
+        let replies = intake.replies.clone();
+        let (store, killed_too) = (Arc::new(store), killed.clone());
+        let committer = Committer { store, journal, link, show, replies, killed: killed_too };
+        let committer = spawn("committer", move || committer.run(&gathered));
         let _ = intake.clock.set(config.clock);
         let driver = Driver {
             actor: Actor::new(&config.parts, config.party),
@@ -191,6 +193,7 @@ struct Batch {
     entries: Vec<Entry>,
     change: Change,
     outgoing: Vec<Outgoing>,
+    replies: Vec<Reply>,
     status: Status,
 }
 
@@ -199,6 +202,7 @@ impl Batch {
         self.entries.extend(later.entries);
         self.change.then(later.change);
         self.outgoing.extend(later.outgoing);
+        self.replies.extend(later.replies);
         self.status = later.status;
     }
 }
@@ -208,6 +212,7 @@ struct Committer<L, S> {
     journal: Writer,
     link: L,
     show: S,
+    replies: Arc<Replies>,
     killed: Arc<AtomicBool>,
 }
 
@@ -247,6 +252,7 @@ impl<L: Link, S: Fn(Status)> Committer<L, S> {
             }
             self.link.carry(outgoing);
         }
+        self.replies.publish(batch.replies);
         (self.show)(batch.status);
         Ok(true)
     }
@@ -464,6 +470,7 @@ impl<P: Protocol> Output<P> for Gather<'_> {
                 self.status.executed += installed.requests.len() as u64;
             }
             Effect::Enter(view) => self.status.view = view,
+            Effect::Reply(reply) => self.batch.replies.push(reply),
             _ => {}
         }
     }

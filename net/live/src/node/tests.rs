@@ -39,6 +39,7 @@ fn batch(number: u8) -> Batch {
         entries: vec![entry],
         change: Change { record: Some(vec![number]), ..Change::default() },
         outgoing: vec![Outgoing { to: Target::All, tag, at: Time::ZERO, frame }],
+        replies: Vec::new(),
         status: Status::default(),
     }
 }
@@ -56,7 +57,8 @@ fn nothing_leaves_before_what_it_follows_from_is_durable() {
     let (journal, _) = Writer::create(&folder, &owner).expect("an empty folder");
     let (left, killed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let link = Watching { folder: folder.clone(), owner, store: store.clone(), left: left.clone() };
-    let mut committer = Committer { store, journal, link, show: |_| {}, killed: killed.clone() };
+    let (replies, show) = (Arc::default(), |_| {});
+    let mut committer = Committer { store, journal, link, show, replies, killed: killed.clone() };
     for number in 1..=3 {
         assert!(committer.commit(batch(number)).expect("there is room"));
         assert_eq!(left.load(Ordering::SeqCst), usize::from(number));
