@@ -10,7 +10,9 @@
 mod actor;
 pub mod clients;
 mod clock;
+mod commits;
 mod frame;
+pub mod http;
 mod intake;
 pub mod journal;
 mod line;
@@ -24,6 +26,7 @@ pub mod transport;
 
 pub use actor::{Panicked, Parts};
 pub use clock::{Clock, unix_ns};
+pub use commits::Commits;
 pub use frame::SendId;
 pub use intake::{Inbox, Intake};
 pub use line::Line;
