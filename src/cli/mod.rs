@@ -10,6 +10,7 @@ mod list;
 #[cfg(feature = "live")]
 mod load;
 mod merge;
+mod network;
 mod output;
 mod report;
 mod run;
@@ -20,9 +21,10 @@ mod verify_evidence;
 
 use std::io::{self, ErrorKind};
 
-use byzlab_scenarios::{Outcome, Problems, Registry};
+use byzlab_scenarios::{Outcome, Problems};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::Lab;
 use output::Output;
 
 /// Exit statuses; of several runs, the first of 4, 5, 1, 3, 0 that occurs.
@@ -68,6 +70,10 @@ pub(crate) enum Failure {
     Files(Vec<Problems>),
     /// Reading or writing failed.
     Io(String, io::Error),
+    /// The environment would not let us.
+    Environment(String),
+    /// A fault of byzlab itself.
+    Internal(String),
 }
 
 impl From<Box<Problems>> for Failure {
@@ -152,7 +158,8 @@ pub fn command() -> clap::Command {
 }
 
 /// Runs the command line of the process.
-pub(crate) fn main(registry: &Registry) -> i32 {
+pub(crate) fn main(lab: &Lab) -> i32 {
+    let registry = lab.registry();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -167,7 +174,7 @@ pub(crate) fn main(registry: &Registry) -> i32 {
     let json = json || matches!(&cli.command, Command::Load(args) if args.json);
     let mut output = Output::new(cli.common.color);
     let result = match &cli.command {
-        Command::Run(args) => run::run(args, registry, &mut output),
+        Command::Run(args) => run::run(args, lab, &mut output),
         Command::Explain(args) => explain::explain(args, registry, &mut output),
         Command::List(args) => list::list(args, registry, &mut output),
         Command::Compare(args) => compare::compare(args, registry, &mut output),
@@ -207,6 +214,14 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
         Failure::Usage(message) => {
             say("", message, json, output);
             Status::Usage
+        }
+        Failure::Environment(message) => {
+            say("", message, json, output);
+            Status::Environment
+        }
+        Failure::Internal(message) => {
+            say("", message, json, output);
+            Status::Internal
         }
         Failure::Files(files) => {
             for problems in files {

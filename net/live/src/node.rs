@@ -82,6 +82,8 @@ pub struct NodeConfig<P: Protocol> {
     pub journals: PathBuf,
     /// The requests that reach it, by time.
     pub arrivals: Vec<Arrival>,
+    /// What it had shown when it was killed, if it comes back.
+    pub shown: Status,
     /// The clock.
     pub clock: Clock,
 }
@@ -135,7 +137,7 @@ impl<P: Protocol> Node<P> {
             arrivals: config.arrivals.into(),
             pending: VecDeque::new(),
             shares: intake.shares.clone(),
-            status: Status::default(),
+            status: config.shown,
             batch: Batch::default(),
             stopping: false,
             killed: killed.clone(),
@@ -343,6 +345,8 @@ impl<P: Protocol> Driver<P> {
             }
         } else {
             self.now = self.clock.now();
+            // A request that comes to a party that is down is lost.
+            self.arrivals.retain(|arrival| arrival.at >= self.now);
         }
         self.step(self.now, &Input::Start(stored), started);
         true
