@@ -14,6 +14,7 @@ use byzlab_protocols::{Context, Packet, Protocol, Request, Time};
 use crate::{
     Clock,
     clients::Replies,
+    commits::Commits,
     frame::{self, SendId, packet_of},
     transport::Inbound,
 };
@@ -83,6 +84,7 @@ pub struct Intake<P: Protocol> {
     pub(crate) shares: Arc<Shares>,
     dropped: Arc<AtomicUsize>,
     pub(crate) replies: Arc<Replies>,
+    pub(crate) commits: Arc<Commits>,
 }
 
 impl<P: Protocol> Clone for Intake<P> {
@@ -94,6 +96,7 @@ impl<P: Protocol> Clone for Intake<P> {
             shares: self.shares.clone(),
             dropped: self.dropped.clone(),
             replies: self.replies.clone(),
+            commits: self.commits.clone(),
         }
     }
 }
@@ -125,6 +128,7 @@ impl<P: Protocol> Intake<P> {
             shares: Arc::new(Shares::new(context.committee.n())),
             dropped: Arc::new(AtomicUsize::new(0)),
             replies: Arc::default(),
+            commits: Arc::default(),
         };
         (intake.clone(), Inbox { receiver, intake })
     }
@@ -145,6 +149,11 @@ impl<P: Protocol> Intake<P> {
     /// Where the replies of the party appear, once all before them is durable.
     pub fn replies(&self) -> &Arc<Replies> {
         &self.replies
+    }
+
+    /// What the party wrote down so far.
+    pub fn commits(&self) -> &Arc<Commits> {
+        &self.commits
     }
 
     /// What everybody knows.

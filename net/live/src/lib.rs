@@ -10,8 +10,10 @@
 mod actor;
 pub mod clients;
 mod clock;
+mod commits;
 mod fleet;
 mod frame;
+pub mod http;
 mod intake;
 pub mod journal;
 mod line;
@@ -29,6 +31,7 @@ pub mod transport;
 
 pub use actor::{Panicked, Parts};
 pub use clock::{Clock, unix_ns};
+pub use commits::Commits;
 pub use fleet::{Crew, FleetError, Plan, conduct};
 pub use frame::SendId;
 pub use intake::{Inbox, Intake};

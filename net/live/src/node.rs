@@ -33,6 +33,7 @@ use crate::{
     actor::{Actor, Leaving, Output, Parts},
     clients::Replies,
     clock::Clock,
+    commits::Commits,
     frame::{self, SendId},
     intake::{Inbox, Incoming, Intake, Shares},
     journal::{Entry, Happened, JournalError, Writer},
@@ -116,9 +117,15 @@ impl<P: Protocol> Node<P> {
         let killed = Arc::new(AtomicBool::new(false));
         let (batches, gathered) = sync_channel(BATCHES);
         let intake = inbox.intake.clone();
-        let replies = intake.replies.clone();
-        let (store, killed_too) = (Arc::new(store), killed.clone());
-        let committer = Committer { store, journal, link, show, replies, killed: killed_too };
+        let committer = Committer {
+            store: Arc::new(store),
+            journal,
+            link,
+            show,
+            replies: intake.replies.clone(),
+            commits: intake.commits.clone(),
+            killed: killed.clone(),
+        };
         let committer = spawn("committer", move || committer.run(&gathered));
         let _ = intake.clock.set(config.clock);
         let driver = Driver {
@@ -214,6 +221,7 @@ struct Committer<L, S> {
     link: L,
     show: S,
     replies: Arc<Replies>,
+    commits: Arc<Commits>,
     killed: Arc<AtomicBool>,
 }
 
@@ -239,6 +247,7 @@ impl<L: Link, S: Fn(Status)> Committer<L, S> {
         if dead() {
             return Ok(false);
         }
+        let begun = Instant::now();
         batch.entries.iter().for_each(|entry| self.journal.add(entry));
         self.journal.flush()?;
         if dead() {
@@ -247,6 +256,7 @@ impl<L: Link, S: Fn(Status)> Committer<L, S> {
         if !batch.change.is_empty() {
             self.store.commit(&batch.change)?;
         }
+        self.commits.add(batch.entries.len(), !batch.change.is_empty(), begun.elapsed());
         for outgoing in batch.outgoing {
             if dead() {
                 return Ok(false);

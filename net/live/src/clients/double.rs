@@ -13,12 +13,13 @@ use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, Scheme};
 use byzlab_protocols::{Context, Leaders, Reply, Request, RequestId, Span, smr::KeyValue};
 
 use super::{Network, Port, PortLimits, Replies, Report, Server, serve};
+use crate::Commits;
 
 pub(super) const INSTANCE: Digest = Digest([7; 32]);
 pub(super) const SEED: Digest = Digest([8; 32]);
 
 /// What parties and clients of the tests know: `n` parties, two clients.
-pub(super) fn context(n: usize, f: usize) -> Arc<Context> {
+pub(crate) fn context(n: usize, f: usize) -> Arc<Context> {
     let ring = |purpose, count| {
         KeyRing::insecure_from_seed(Scheme::Ed25519, INSTANCE, purpose, count, &SEED.0)
             .expect("a few keys")
@@ -31,7 +32,7 @@ pub(super) fn context(n: usize, f: usize) -> Arc<Context> {
 
 /// How a double behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Manner {
+pub(crate) enum Manner {
     Honest,
     /// It answers what is not so.
     Lying,
@@ -41,25 +42,33 @@ pub(super) enum Manner {
     Silent,
 }
 
-pub(super) struct Double {
-    party: PartyId,
+pub(crate) struct Double {
     context: Arc<Context>,
     manner: Manner,
     replies: Arc<Replies>,
+    commits: Arc<Commits>,
     state: Mutex<(KeyValue, BTreeSet<RequestId>, u64)>,
+    report: Mutex<Report>,
     pub(super) deaf: AtomicBool,
 }
 
 impl Double {
-    pub(super) fn new(context: &Arc<Context>, party: u16, manner: Manner) -> Arc<Double> {
+    pub(crate) fn new(context: &Arc<Context>, party: u16, manner: Manner) -> Arc<Double> {
+        let report = Report { party: PartyId(party), ..Report::default() };
         Arc::new(Double {
-            party: PartyId(party),
             context: context.clone(),
             manner,
             replies: Arc::default(),
+            commits: Arc::default(),
             state: Mutex::default(),
+            report: Mutex::new(report),
             deaf: AtomicBool::new(false),
         })
+    }
+
+    /// What it says of itself from now on.
+    pub(crate) fn tell(&self, report: Report) {
+        *self.report.lock().expect("no test panics in here") = report;
     }
 }
 
@@ -93,13 +102,18 @@ impl Port for Double {
         &self.replies
     }
 
+    fn commits(&self) -> &Arc<Commits> {
+        &self.commits
+    }
+
     fn report(&self) -> Report {
-        Report { party: self.party, protocol: "double".to_owned(), ..Report::default() }
+        let report = self.report.lock().expect("no test panics in here").clone();
+        Report { protocol: "double".to_owned(), ..report }
     }
 }
 
 /// Doubles behind ports, and the network that they make.
-pub(super) async fn network(
+pub(crate) async fn network(
     manners: &[Manner],
     f: usize,
     limits: PortLimits,
@@ -126,6 +140,6 @@ pub(super) async fn network(
     (network, doubles, servers)
 }
 
-pub(super) fn loopback() -> SocketAddr {
+pub(crate) fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }

@@ -158,7 +158,7 @@ impl Asker {
                 settled = self.session.next(), if in_flight => {
                     let Some((seq, result)) = settled else { return outcome };
                     let Some(one) = asked.remove(&seq) else { continue };
-                    self.settle(one, result.ok(), &mut outcome);
+                    self.settle(one, result.ok().as_ref(), &mut outcome);
                 }
             }
         }
@@ -212,9 +212,9 @@ impl Asker {
         (key, Some(value))
     }
 
-    fn settle(&self, mut asked: Asked, believed: Option<super::Believed>, outcome: &mut Outcome) {
+    fn settle(&self, mut asked: Asked, believed: Option<&super::Believed>, outcome: &mut Outcome) {
         let now = self.start.elapsed();
-        if let Some(believed) = &believed {
+        if let Some(believed) = believed {
             outcome.done += 1;
             outcome.elapsed = now;
             let micros = now.saturating_sub(asked.due).as_micros();

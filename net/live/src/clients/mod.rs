@@ -6,6 +6,7 @@
 //!   replies come out. [`Gate`] is that of a running [`Node`](crate::Node).
 //! - [`serve`]: the port over TCP: frames with their length in front, a greeting, bounds on all.
 //! - [`Session`]: a client with connections to the ports of all parties.
+//! - [`Gateway`]: a session that many share.
 //! - [`load`]: an open loop of requests, and what became of them.
 //!
 //! Replies are not signed: who speaks is known by the address at which it was reached. That is
@@ -14,8 +15,9 @@
 
 mod client;
 #[cfg(test)]
-mod double;
+pub(crate) mod double;
 mod gate;
+mod gateway;
 mod link;
 pub mod load;
 mod network;
@@ -26,7 +28,8 @@ mod session;
 mod wire;
 
 pub use client::{Believed, Client, GaveUp, Post, Reach, Settled};
-pub use gate::Gate;
+pub use gate::{Gate, Wires};
+pub use gateway::{CallError, Gateway};
 pub use network::{Network, NetworkError};
 pub use port::{Port, Report};
 pub use replies::Replies;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use byzlab_crypto::PartyId;
 use byzlab_protocols::{Context, Request, View};
 
-use crate::{clients::Replies, transport::Counters};
+use crate::{Commits, clients::Replies, transport::Counters};
 
 /// What a node offers to those outside of the protocol.
 pub trait Port: Send + Sync + 'static {
@@ -17,6 +17,9 @@ pub trait Port: Send + Sync + 'static {
 
     /// Where its replies appear.
     fn replies(&self) -> &Arc<Replies>;
+
+    /// What it wrote down so far.
+    fn commits(&self) -> &Arc<Commits>;
 
     /// How it is.
     fn report(&self) -> Report;
@@ -35,6 +38,8 @@ pub struct Report {
     pub decided: u64,
     /// How many requests it has executed.
     pub executed: u64,
+    /// How many messages it has sent.
+    pub sent: u64,
     /// With how many other parties it has a connection.
     pub peers: u64,
     /// What its party dropped since it could not take it in time.

@@ -58,6 +58,8 @@ pub struct Session {
     events: Receiver<Event>,
     /// What is wrong with each node; nothing if it greeted.
     trouble: Vec<Option<String>>,
+    /// How many must be there for anything to be believed.
+    needed: usize,
     settled: VecDeque<Settled>,
     start: Instant,
     _links: JoinSet<()>,
@@ -75,6 +77,23 @@ impl Session {
         retry: Duration,
         patience: Duration,
     ) -> Result<Session, SessionError> {
+        let mut session = Session::open(network, signer, reach, retry);
+        let deadline = tokio::time::Instant::now() + patience;
+        while let Err(unreachable) = session.reachable() {
+            // In time or not, the links live as long as their session.
+            let Ok(Some(event)) = timeout_at(deadline, session.events.recv()).await else {
+                return Err(unreachable);
+            };
+            session.hear(event);
+        }
+        Ok(session)
+    }
+
+    /// Begins to connect, and goes on doing so as nodes come and go.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn open(network: &Network, signer: Signer, reach: Reach, retry: Duration) -> Session {
         let (n, f) = (network.nodes.len(), network.f);
         let (told, events) = channel(EVENTS);
         let mut links = JoinSet::new();
@@ -87,17 +106,16 @@ impl Session {
         }
         let client = Client::new(signer, (n, f), reach, span(retry), first_number());
         let trouble = vec![Some("no answer yet".to_owned()); n];
-        let (settled, start) = (VecDeque::new(), Instant::now());
-        let mut session =
-            Session { client, queues, events, trouble, settled, start, _links: links };
-        let deadline = tokio::time::Instant::now() + patience;
-        while session.up() < f + 1 {
-            match timeout_at(deadline, session.events.recv()).await {
-                Ok(Some(event)) => session.hear(event),
-                Ok(None) | Err(_) => return Err(session.unreachable(f + 1)),
-            }
-        }
-        Ok(session)
+        let (needed, settled, start) = (f + 1, VecDeque::new(), Instant::now());
+        Session { client, queues, events, trouble, needed, settled, start, _links: links }
+    }
+
+    /// Whether there are enough nodes for anything to be believed.
+    ///
+    /// # Errors
+    /// What is wrong with those that are not connected.
+    pub fn reachable(&self) -> Result<(), SessionError> {
+        if self.up() < self.needed { Err(self.unreachable(self.needed)) } else { Ok(()) }
     }
 
     /// How many nodes are connected.
@@ -136,18 +154,32 @@ impl Session {
     /// The next request that ended; nothing if none is in flight. May be dropped while it waits.
     pub async fn next(&mut self) -> Option<Settled> {
         loop {
-            if let Some(settled) = self.settled.pop_front() {
+            if let Some(settled) = self.settled() {
                 return Some(settled);
             }
-            let due = self.client.due()?;
-            let due = tokio::time::Instant::from_std(self.start + Duration::from_nanos(due.0));
-            tokio::select! {
-                event = self.events.recv() => self.hear(event?),
-                () = sleep_until(due) => {
-                    let (posts, settled) = self.client.tick(self.now());
-                    self.settled.extend(settled);
-                    self.post(&posts);
-                }
+            self.client.due()?;
+            self.turn().await;
+        }
+    }
+
+    /// A request that ended, if one did.
+    pub fn settled(&mut self) -> Option<Settled> {
+        self.settled.pop_front()
+    }
+
+    /// Waits for what comes next, an answer, a connection, a time, and does what follows from it.
+    /// May be dropped while it waits.
+    pub async fn turn(&mut self) {
+        let due = self.client.due().map(|due| self.start + Duration::from_nanos(due.0));
+        let wait = sleep_until(due.unwrap_or(self.start).into());
+        tokio::select! {
+            event = self.events.recv() => {
+                self.hear(event.expect("the links live as long as their session"));
+            }
+            () = wait, if due.is_some() => {
+                let (posts, settled) = self.client.tick(self.now());
+                self.settled.extend(settled);
+                self.post(&posts);
             }
         }
     }
