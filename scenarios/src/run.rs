@@ -7,7 +7,7 @@ use byzlab_protocols::{Attack, Packet, Protocol, Time};
 use byzlab_sim::{Outcome as Ended, Setup, World};
 use byzlab_trace::{Observer, Record, TraceWriter};
 
-use crate::{Finding, Judge, Metrics, Scenario, Verdict, search::Coverage, setup};
+use crate::{Demand, Finding, Judge, Metrics, Scenario, Verdict, search::Coverage, setup};
 
 /// The name of the simulator in reports.
 pub const SIM: &str = "sim";
@@ -86,7 +86,30 @@ pub struct Run {
 /// taken out by [`conclude`].
 pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options) -> Setup<P> {
     let purpose = Purpose { trace: options.trace, ..Purpose::JUDGE };
-    prepared(scenario, purpose).0
+    prepared(scenario, purpose, scenario.clients as usize).0
+}
+
+/// The clients of a run over a network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clients {
+    /// What their signatures are bound to.
+    pub instance: Digest,
+    /// From which their keys are drawn. INSECURE: whoever knows the scenario knows it.
+    pub seed: Digest,
+    /// How many of them have a key.
+    pub count: usize,
+}
+
+impl Clients {
+    /// Those of a scenario.
+    pub fn of(scenario: &Scenario) -> Clients {
+        let (instance, seed) = setup::instance(scenario);
+        let demanded = match scenario.workload.demand {
+            Demand::Clients { count, .. } => count,
+            Demand::Commands(_) | Demand::Inputs(_) => 1,
+        };
+        Clients { instance, seed, count: demanded.max(scenario.clients) as usize }
+    }
 }
 
 /// What is left of a run that was made from a [`prepare`]d setup.
@@ -254,8 +277,8 @@ fn bounded<P: Attack>(world: &mut World<P>) -> Option<Ended> {
 }
 
 /// A setup with a judge in it, and the time at which the run ends at the latest.
-fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Setup<P>, Time) {
-    let mut made = setup::make::<P>(scenario, Vec::new());
+fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose, clients: usize) -> (Setup<P>, Time) {
+    let mut made = setup::make::<P>(scenario, Vec::new(), clients);
     let judge = Judge::new(scenario, &made.plan, &made.setup.context);
     made.setup.observers.push(Box::new(judge));
     if purpose.trace {
@@ -271,7 +294,7 @@ fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Setup<P>, Time
 
 /// Runs a world with a judge in it; with witnesses, looks for the guilty afterwards.
 fn simulate<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Watched, Simulated) {
-    let (setup, limit) = prepared::<P>(scenario, purpose);
+    let (setup, limit) = prepared::<P>(scenario, purpose, 1);
     let context = setup.context.clone();
     let mut world = World::new(setup);
     let ended = if purpose.explore { bounded(&mut world) } else { Some(world.run()) };

@@ -43,9 +43,13 @@ pub(crate) struct Made<P: Protocol> {
     pub plan: Plan,
 }
 
-/// Makes a run.
-pub(crate) fn make<P: Attack>(scenario: &Scenario, observers: Vec<Box<dyn Observer>>) -> Made<P> {
-    let (context, signers, clients) = committee(scenario);
+/// Makes a run in which at least so many clients have keys.
+pub(crate) fn make<P: Attack>(
+    scenario: &Scenario,
+    observers: Vec<Box<dyn Observer>>,
+    clients: usize,
+) -> Made<P> {
+    let (context, signers, clients) = committee(scenario, clients);
     let params = P::params(&scenario.protocol.values);
     let demand = demand(scenario, &context, &clients);
     let traitors = scenario.traitors();
@@ -84,20 +88,15 @@ pub(crate) fn make<P: Attack>(scenario: &Scenario, observers: Vec<Box<dyn Observ
 
 /// The keys of the parties.
 pub(crate) fn keys(scenario: &Scenario) -> KeyRing {
-    committee(scenario).0.committee.ring().fresh()
+    committee(scenario, 1).0.committee.ring().fresh()
 }
 
 /// Keys, committee and clients. The instance is bound to the scenario, not to the scheme: both
 /// schemes give the same run but for signature bytes.
-fn committee(scenario: &Scenario) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
-    let mut name = scenario.protocol.about.name.as_bytes().to_vec();
-    name.extend_from_slice(&scenario.seed.to_le_bytes());
-    name.extend_from_slice(&(scenario.n as u64).to_le_bytes());
-    name.extend_from_slice(&(scenario.f as u64).to_le_bytes());
-    let instance = Digest::of("byzlab/instance/1", &name);
-    let seed = Digest::of("byzlab/keys/1", &name).0;
+fn committee(scenario: &Scenario, clients: usize) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
+    let (instance, seed) = instance(scenario);
     let ring = |purpose, count| {
-        KeyRing::insecure_from_seed(scenario.crypto, instance, purpose, count, &seed)
+        KeyRing::insecure_from_seed(scenario.crypto, instance, purpose, count, &seed.0)
             .expect("the decoder keeps to the possible numbers of parties")
     };
     let (parties, signers) = ring("party", scenario.n);
@@ -105,7 +104,7 @@ fn committee(scenario: &Scenario) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
         Demand::Clients { count, .. } => *count as usize,
         Demand::Commands(_) | Demand::Inputs(_) => 1,
     };
-    let (clients, client_signers) = ring("client", count);
+    let (clients, client_signers) = ring("client", count.max(clients));
     let context = Context {
         committee: Committee::new(parties, scenario.f).expect("the decoder checks f"),
         clients,
@@ -113,6 +112,16 @@ fn committee(scenario: &Scenario) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
         delta: scenario.network.delta,
     };
     (Arc::new(context), signers, client_signers)
+}
+
+/// What signatures are bound to, and the seed of all keys. INSECURE: whoever knows the scenario
+/// knows them.
+pub(crate) fn instance(scenario: &Scenario) -> (Digest, Digest) {
+    let mut name = scenario.protocol.about.name.as_bytes().to_vec();
+    name.extend_from_slice(&scenario.seed.to_le_bytes());
+    name.extend_from_slice(&(scenario.n as u64).to_le_bytes());
+    name.extend_from_slice(&(scenario.f as u64).to_le_bytes());
+    (Digest::of("byzlab/instance/1", &name), Digest::of("byzlab/keys/1", &name))
 }
 
 /// What clients ask for, and whom it reaches when.

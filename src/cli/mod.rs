@@ -18,6 +18,8 @@ mod report;
 mod run;
 mod schema;
 mod search;
+#[cfg(feature = "live")]
+mod testnet;
 mod trace;
 mod verify_evidence;
 
@@ -68,6 +70,8 @@ impl Status {
 pub(crate) enum Failure {
     /// What the user gave is wrong.
     Usage(String),
+    /// A runtime cannot do what a file says.
+    CannotHonour(String),
     /// Files are wrong.
     Files(Vec<Problems>),
     /// Reading or writing failed.
@@ -142,6 +146,9 @@ enum Command {
     Report(report::ReportArgs),
     /// Check whether a file proves guilt, from public keys alone.
     VerifyEvidence(verify_evidence::VerifyArgs),
+    /// Run with a process for each party, or keep such a network up.
+    #[cfg(feature = "live")]
+    Testnet(testnet::TestnetArgs),
     /// One party of a network, as a process.
     #[cfg(feature = "live")]
     Node(node::NodeArgs),
@@ -176,7 +183,9 @@ pub(crate) fn main(lab: &Lab) -> i32 {
         || matches!(&cli.command, Command::Compare(args) if args.forms.json)
         || matches!(&cli.command, Command::Merge(args) if args.forms.json);
     #[cfg(feature = "live")]
-    let json = json || matches!(&cli.command, Command::Load(args) if args.json);
+    let json = json
+        || matches!(&cli.command, Command::Load(args) if args.json)
+        || matches!(&cli.command, Command::Testnet(args) if testnet::is_json(args));
     let mut output = Output::new(cli.common.color);
     let result = match &cli.command {
         Command::Run(args) => run::run(args, lab, &mut output),
@@ -188,6 +197,8 @@ pub(crate) fn main(lab: &Lab) -> i32 {
         Command::Trace(args) => trace::trace(args, &mut output),
         Command::Report(args) => report::report(args, registry, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
+        #[cfg(feature = "live")]
+        Command::Testnet(args) => testnet::testnet(args, lab, &mut output),
         #[cfg(feature = "live")]
         Command::Node(args) => node::node(args, lab),
         #[cfg(feature = "live")]
@@ -218,7 +229,7 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
             ];
             if usage.contains(&error.kind()) { Status::Usage } else { Status::Environment }
         }
-        Failure::Usage(message) => {
+        Failure::Usage(message) | Failure::CannotHonour(message) => {
             say("", message, json, output);
             Status::Usage
         }

@@ -1,6 +1,6 @@
 //! `byzlab node`: one party of a network, as a process.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use byzlab_crypto::PartyId;
 use byzlab_live::Multiaddr;
@@ -24,6 +24,9 @@ pub(crate) struct NodeArgs {
     /// Where it listens.
     #[arg(long, value_name = "ADDRESS")]
     listen: Multiaddr,
+    /// Where it listens to clients.
+    #[arg(long, value_name = "ADDRESS")]
+    clients: Option<SocketAddr>,
 }
 
 /// Is one party of a network.
@@ -39,7 +42,7 @@ pub(crate) fn node(args: &NodeArgs, lab: &Lab) -> Result<Status, Failure> {
     let entry = lab.live(scenario.protocol.about.name);
     let entry = entry.expect("the laboratory has every protocol twice");
     let (folder, listen) = (args.folder.as_path(), args.listen.clone());
-    let seat = Seat { text: &text, party, folder, listen };
+    let seat = Seat { text: &text, party, folder, listen, clients: args.clients };
     entry.member(&scenario, &seat).map_err(|error| network::failure(&scenario.file, &error))?;
     Ok(Status::Expected)
 }

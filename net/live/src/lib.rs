@@ -32,7 +32,7 @@ pub mod transport;
 pub use actor::{Panicked, Parts};
 pub use clock::{Clock, unix_ns};
 pub use commits::Commits;
-pub use fleet::{Crew, FleetError, Plan, conduct};
+pub use fleet::{Crew, FleetError, Look, Plan, SeatState, conduct};
 pub use frame::SendId;
 pub use intake::{Inbox, Intake};
 /// The address of a transport.

@@ -345,9 +345,8 @@ impl<P: Protocol> Driver<P> {
                 }
             }
         } else {
+            // Clients ask again: what they ask for is a reliable input.
             self.now = self.clock.now();
-            // A request that comes to a party that is down is lost.
-            self.arrivals.retain(|arrival| arrival.at >= self.now);
         }
         self.step(self.now, &Input::Start(stored), started);
         true
