@@ -14,6 +14,7 @@ use libp2p::Multiaddr;
 
 use crate::{
     Clock, Faults, Inbox, Intake, Node, NodeConfig, NodeError, Parts, Shaped, Status,
+    clients::Gate,
     transport::{
         Config, Counters, Greeting, Limits, LinkState, PeerTable, Transport, TransportError,
     },
@@ -183,7 +184,7 @@ impl<P: Protocol> Joined<P> {
         let node = Node::start(config, inbox, link, move |status| {
             *show.lock().unwrap_or_else(PoisonError::into_inner) = status;
         })?;
-        Ok(Party { node, transport, status, severed })
+        Ok(Party { party, node, transport, status, severed })
     }
 }
 
@@ -199,6 +200,7 @@ impl Severed {
 
 /// A party that takes part.
 pub struct Party<P: Protocol> {
+    party: PartyId,
     node: Node<P>,
     transport: Arc<Transport>,
     status: Arc<Mutex<Status>>,
@@ -214,6 +216,15 @@ impl<P: Protocol> Party<P> {
     /// Where requests go in.
     pub fn intake(&self) -> &Intake<P> {
         self.node.intake()
+    }
+
+    /// What it offers to those outside of the protocol.
+    pub fn port(&self) -> Gate<P> {
+        let (status, transport) = (self.status.clone(), self.transport.clone());
+        Gate::new(self.party, self.intake().clone(), move || {
+            let status = *status.lock().unwrap_or_else(PoisonError::into_inner);
+            (status, transport.counters(), transport.links())
+        })
     }
 
     /// Learns where others are now.
