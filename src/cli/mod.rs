@@ -13,6 +13,8 @@ mod load;
 mod log;
 mod merge;
 mod network;
+#[cfg(feature = "live")]
+mod node;
 mod output;
 mod report;
 mod run;
@@ -146,6 +148,9 @@ enum Command {
     Report(report::ReportArgs),
     /// Check whether a file proves guilt, from public keys alone.
     VerifyEvidence(verify_evidence::VerifyArgs),
+    /// One party of a network, as a process.
+    #[cfg(feature = "live")]
+    Node(node::NodeArgs),
     /// Ask a running network for one thing.
     #[cfg(feature = "live")]
     Client(client::ClientArgs),
@@ -195,6 +200,8 @@ pub(crate) fn main(lab: &Lab) -> i32 {
         Command::Trace(args) => trace::trace(args, &mut output),
         Command::Report(args) => report::report(args, registry, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
+        #[cfg(feature = "live")]
+        Command::Node(args) => node::node(args, lab),
         #[cfg(feature = "live")]
         Command::Client(args) => client::client(args, &mut output),
         #[cfg(feature = "live")]

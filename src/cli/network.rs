@@ -37,7 +37,7 @@ mod with {
     }
 
     /// What kept a run from its verdict: journals that are not those of a run are our fault.
-    fn failure(file: &str, error: &LiveError) -> Failure {
+    pub(crate) fn failure(file: &str, error: &LiveError) -> Failure {
         let text = format!("{file}: {error}");
         match error {
             LiveError::Fleet(_) | LiveError::Folder(_) => Failure::Environment(text),
@@ -68,6 +68,6 @@ mod without {
 }
 
 #[cfg(feature = "live")]
-pub(crate) use with::{honours, run};
+pub(crate) use with::{failure, honours, run};
 #[cfg(not(feature = "live"))]
 pub(crate) use without::{honours, run};

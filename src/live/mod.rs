@@ -3,10 +3,13 @@
 mod judge;
 mod refuse;
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, path::Path, process::Command};
 
-use byzlab_crypto::Digest;
-use byzlab_live::{Common, FleetError, Plan, Threads, conduct, journal::JournalError};
+use byzlab_crypto::{Digest, PartyId};
+use byzlab_live::{
+    Common, FleetError, Launch, Member, Multiaddr, Plan, Processes, Threads, conduct,
+    journal::JournalError,
+};
 use byzlab_protocols::{Attack, Time};
 use byzlab_scenarios::{Options, Run, Scenario, prepare};
 
@@ -61,6 +64,21 @@ pub(crate) struct Ask<'a> {
     pub place: Place,
 }
 
+/// A seat of a run that others have, too.
+pub(crate) struct Seat<'a> {
+    /// The scenario as all of them know it.
+    pub text: &'a str,
+    /// Which party.
+    pub party: PartyId,
+    /// The folder of the run.
+    pub folder: &'a Path,
+    /// Where it listens.
+    pub listen: Multiaddr,
+}
+
+/// The file of a run's folder that holds the scenario, everything resolved.
+pub(crate) const SCENARIO: &str = "scenario.toml";
+
 /// Sees how parties are, by time, and says whether to go on.
 pub(crate) type Look<'a> = &'a mut dyn FnMut(Time, &[Option<byzlab_live::Status>]) -> bool;
 
@@ -68,6 +86,9 @@ pub(crate) type Look<'a> = &'a mut dyn FnMut(Time, &[Option<byzlab_live::Status>
 pub(crate) trait Entry: Send + Sync {
     /// Runs a scenario and judges it.
     fn run(&self, ask: &Ask<'_>, look: Look<'_>) -> Result<Run, LiveError>;
+
+    /// Is one party of a run, and does what whoever started it says.
+    fn member(&self, scenario: &Scenario, seat: &Seat<'_>) -> Result<(), LiveError>;
 }
 
 /// A protocol.
@@ -92,8 +113,40 @@ impl<P: Attack> Entry for Of<P> {
                 let mut crew = Threads::start(common, folder, ask.scenario.scale)?;
                 conduct(&mut crew, &plan, look)?
             }
-            Place::Processes => unreachable!("not yet offered"),
+            Place::Processes => {
+                let (n, scale) = (ask.scenario.n, ask.scenario.scale);
+                let folder = folder.path().to_owned();
+                let written = std::fs::write(folder.join(SCENARIO), ask.text);
+                written.map_err(LiveError::Folder)?;
+                let launch = launch(&folder).map_err(LiveError::Folder)?;
+                let mut crew = Processes::start(n, launch, folder, scale)?;
+                conduct(&mut crew, &plan, look)?
+            }
         };
         judge(ask, setup, folder.path(), outcome, started)
     }
+
+    fn member(&self, scenario: &Scenario, seat: &Seat<'_>) -> Result<(), LiveError> {
+        let setup = prepare::<P>(scenario, &Options::default());
+        let member = Member {
+            common: Common::of(&setup, digest(seat.text)),
+            party: seat.party,
+            folder: seat.folder.to_owned(),
+            listen: seat.listen.clone(),
+            scale: scenario.scale,
+        };
+        Ok(member.serve()?)
+    }
+}
+
+/// Starts this very program as the process of a party.
+fn launch(folder: &Path) -> std::io::Result<Launch> {
+    let (program, folder) = (std::env::current_exe()?, folder.to_owned());
+    Ok(Box::new(move |party, listen| {
+        let mut command = Command::new(&program);
+        let listen = listen.to_string();
+        command.args(["node", "--member", &party.to_string(), "--listen", &listen, "--folder"]);
+        command.arg(&folder);
+        command
+    }))
 }

@@ -27,6 +27,7 @@ use byzlab_protocols::{
     Context, Effect, Input, Packet, Protocol, Reply, Request, Stored, Target, Time, View,
 };
 use byzlab_sim::Arrival;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     actor::{Actor, Leaving, Output, Parts},
@@ -56,7 +57,7 @@ pub enum NodeError {
 }
 
 /// What the world is shown of a party.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     /// The view that it is in.
     pub view: View,
