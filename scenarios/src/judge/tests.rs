@@ -98,7 +98,7 @@ impl Trial {
 /// The judge of a scenario, and everybody's keys.
 fn bench<P: Attack>(scenario: &Scenario) -> (Judge, Vec<Signer>) {
     let made = setup::make::<P>(scenario, Vec::new());
-    (Judge::new(scenario, &made.plan, &made.context), made.setup.signers)
+    (Judge::new(scenario, &made.plan, &made.setup.context), made.setup.signers)
 }
 
 const TRAITOR: &str = "[[byzantine]]\nparty = 0\nbehaviour = \"silent\"\n";
