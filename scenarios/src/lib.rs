@@ -31,11 +31,10 @@ pub use file::{
 pub use judge::{Judge, Outcome, PropertyVerdict, Verdict};
 pub use metrics::{KindCosts, Latency, Metrics, PartyCosts};
 pub use registry::{AttackInfo, Entry, Registry};
-pub use run::{
-    Clients, Explored, Options, Remains, Run, SIM, StoppedBy, Timing, conclude, prepare,
-};
+pub use run::{Explored, Options, Remains, Run, SIM, StoppedBy, Timing, conclude, prepare};
 pub use scenario::{
     AttackSpec, Compare, Demand, Expect, Fault, Finding, NetworkSpec, Property, ProtocolChoice,
     Reach, RuleSpec, Scenario, Traitor, Workload,
 };
+pub use setup::KeySource;
 pub use theorem::{beyond, promised, statement};

@@ -7,7 +7,7 @@ use byzlab_protocols::{Attack, Packet, Protocol, Time};
 use byzlab_sim::{Outcome as Ended, Setup, World};
 use byzlab_trace::{Observer, Record, TraceWriter};
 
-use crate::{Demand, Finding, Judge, Metrics, Scenario, Verdict, search::Coverage, setup};
+use crate::{Finding, Judge, Metrics, Scenario, Verdict, search::Coverage, setup};
 
 /// The name of the simulator in reports.
 pub const SIM: &str = "sim";
@@ -87,29 +87,6 @@ pub struct Run {
 pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options) -> Setup<P> {
     let purpose = Purpose { trace: options.trace, ..Purpose::JUDGE };
     prepared(scenario, purpose, scenario.clients as usize).0
-}
-
-/// The clients of a run over a network.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Clients {
-    /// What their signatures are bound to.
-    pub instance: Digest,
-    /// From which their keys are drawn. INSECURE: whoever knows the scenario knows it.
-    pub seed: Digest,
-    /// How many of them have a key.
-    pub count: usize,
-}
-
-impl Clients {
-    /// Those of a scenario.
-    pub fn of(scenario: &Scenario) -> Clients {
-        let (instance, seed) = setup::instance(scenario);
-        let demanded = match scenario.workload.demand {
-            Demand::Clients { count, .. } => count,
-            Demand::Commands(_) | Demand::Inputs(_) => 1,
-        };
-        Clients { instance, seed, count: demanded.max(scenario.clients) as usize }
-    }
 }
 
 /// What is left of a run that was made from a [`prepare`]d setup.

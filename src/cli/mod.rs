@@ -9,6 +9,8 @@ mod input;
 mod list;
 #[cfg(feature = "live")]
 mod load;
+#[cfg(feature = "live")]
+mod log;
 mod merge;
 mod network;
 #[cfg(feature = "live")]
@@ -117,6 +119,10 @@ pub(crate) struct Common {
     /// When to use colours; NO_COLOR is honoured.
     #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
     color: When,
+    /// Tell on stderr what happens in a network; RUST_LOG says of what, such as byzlab_live=debug.
+    #[cfg(feature = "live")]
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    log: Option<log::Form>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -187,6 +193,12 @@ pub(crate) fn main(lab: &Lab) -> i32 {
         || matches!(&cli.command, Command::Load(args) if args.json)
         || matches!(&cli.command, Command::Testnet(args) if testnet::is_json(args));
     let mut output = Output::new(cli.common.color);
+    #[cfg(feature = "live")]
+    if let Some(form) = cli.common.log
+        && let Err(failure) = log::start(form, output.paints_errors())
+    {
+        return tell(&failure, json, &mut output) as i32;
+    }
     let result = match &cli.command {
         Command::Run(args) => run::run(args, lab, &mut output),
         Command::Explain(args) => explain::explain(args, registry, &mut output),

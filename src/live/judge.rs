@@ -45,7 +45,11 @@ pub(crate) fn judge<P: Attack>(
         observers: replayed.observers,
         witnessed: replayed.witnessed,
         stopped_by,
-        end: if stopped_by == StoppedBy::Time { replayed.end.max(limit) } else { replayed.end },
+        end: if stopped_by == StoppedBy::Time && ask.up.is_none() {
+            replayed.end.max(limit)
+        } else {
+            replayed.end
+        },
         timing: Timing {
             elapsed: elapsed.unwrap_or_default(),
             deliveries: replayed.deliveries,

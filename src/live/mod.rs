@@ -12,7 +12,7 @@ use byzlab_live::{
     clients::Network, conduct, journal::JournalError,
 };
 use byzlab_protocols::{Attack, Time};
-use byzlab_scenarios::{Clients, Options, Run, Scenario, prepare};
+use byzlab_scenarios::{KeySource, Options, Run, Scenario, prepare};
 use byzlab_sim::{Outcome, Stop};
 
 pub(crate) use control::{Answer, Control, Order, ask};
@@ -160,14 +160,14 @@ fn processes(
 
 /// What clients have to know of a network, but for where its parties are.
 fn network(scenario: &Scenario) -> Network {
-    let Clients { instance, seed, count } = Clients::of(scenario);
+    let KeySource { instance, seed, clients } = KeySource::of(scenario);
     Network {
         schema: 1,
         instance,
         protocol: scenario.protocol.about.name.to_owned(),
         f: scenario.f,
         scheme: scenario.crypto.name().to_owned(),
-        clients: count,
+        clients: clients.max(scenario.clients as usize),
         insecure_seed: seed,
         nodes: Vec::new(),
     }

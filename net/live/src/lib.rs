@@ -13,6 +13,8 @@ mod clock;
 mod commits;
 mod fleet;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 mod intake;
 pub mod journal;

@@ -99,6 +99,7 @@ pub struct Joined<P: Protocol> {
     party: PartyId,
     inbox: Inbox<P>,
     transport: Arc<Transport>,
+    status: Arc<Mutex<Status>>,
     gate: Arc<Gate<P>>,
     server: Option<Server>,
 }
@@ -134,10 +135,13 @@ impl<P: Protocol> Joined<P> {
         };
         let (intake, inbox) = Intake::new(context);
         let transport = Arc::new(Transport::start(config, intake.clone()).await?);
-        let wires = transport.clone();
-        let wires = move || (wires.counters(), wires.links());
-        let gate = Arc::new(Gate::new(party, intake, wires));
-        Ok(Joined { party, inbox, transport, gate, server: None })
+        let status = Arc::new(Mutex::new(Status::default()));
+        let (shown, wires) = (status.clone(), transport.clone());
+        let gate = Arc::new(Gate::new(party, intake, move || {
+            let status = *shown.lock().unwrap_or_else(PoisonError::into_inner);
+            (status, wires.counters(), wires.links())
+        }));
+        Ok(Joined { party, inbox, transport, status, gate, server: None })
     }
 
     /// Takes requests of clients at an address; port 0 lets the system choose. Gives what it got.
@@ -178,7 +182,7 @@ impl<P: Protocol> Joined<P> {
         clock: Clock,
         shown: Status,
     ) -> Result<Party<P>, PartyError> {
-        let Joined { party, inbox, transport, gate, server } = self;
+        let Joined { party, inbox, transport, status, gate, server } = self;
         let config = NodeConfig {
             parts: common.parts.clone(),
             party,
@@ -188,7 +192,7 @@ impl<P: Protocol> Joined<P> {
             shown,
             clock,
         };
-        let status = Arc::new(Mutex::new(shown));
+        *status.lock().unwrap_or_else(PoisonError::into_inner) = shown;
         let severed = Severed::default();
         let (out, cut) = (transport.clone(), severed.clone());
         let n = common.parts.context.committee.n();
@@ -197,9 +201,8 @@ impl<P: Protocol> Joined<P> {
                 out.send(to, frame);
             }
         });
-        let (show, shown_to) = (status.clone(), gate.clone());
+        let show = status.clone();
         let node = Node::start(config, inbox, link, move |status| {
-            shown_to.show(status);
             *show.lock().unwrap_or_else(PoisonError::into_inner) = status;
         })?;
         Ok(Party { party, node, transport, status, severed, gate, server, http: None })
