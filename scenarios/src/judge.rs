@@ -132,6 +132,11 @@ impl Judge {
         self.agreement.finish().finding
     }
 
+    /// What everybody knew in the run.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// The digest of the run so far.
     pub(crate) fn digest(&self) -> Digest {
         self.digest.clone().finish()

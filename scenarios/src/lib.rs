@@ -16,6 +16,7 @@ mod theorem;
 
 pub mod compare;
 pub mod export;
+pub mod linearizable;
 pub mod page;
 pub mod report;
 pub mod search;
@@ -30,7 +31,7 @@ pub use file::{
 pub use judge::{Judge, Outcome, PropertyVerdict, Verdict};
 pub use metrics::{KindCosts, Latency, Metrics, PartyCosts};
 pub use registry::{AttackInfo, Entry, Registry};
-pub use run::{Explored, Options, Run, StoppedBy, Timing};
+pub use run::{Explored, Options, Remains, Run, SIM, StoppedBy, Timing, conclude, prepare};
 pub use scenario::{
     AttackSpec, Compare, Demand, Expect, Fault, Finding, NetworkSpec, Property, ProtocolChoice,
     Reach, RuleSpec, Scenario, Traitor, Workload,

@@ -1,13 +1,16 @@
-//! One run in the simulator: from a scenario to a verdict.
+//! One run: from a scenario to a verdict, in the simulator or wherever a [`Setup`] can be run.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use byzlab_crypto::{Digest, Evidence};
-use byzlab_protocols::{Attack, Time};
-use byzlab_sim::{Outcome as Ended, World};
-use byzlab_trace::{Record, TraceWriter};
+use byzlab_protocols::{Attack, Packet, Protocol, Time};
+use byzlab_sim::{Outcome as Ended, Setup, World};
+use byzlab_trace::{Observer, Record, TraceWriter};
 
 use crate::{Finding, Judge, Metrics, Scenario, Verdict, search::Coverage, setup};
+
+/// The name of the simulator in reports.
+pub const SIM: &str = "sim";
 
 /// What a run is asked for beside its verdict.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,6 +60,8 @@ pub struct Timing {
 /// A run that was judged.
 #[derive(Clone, Debug)]
 pub struct Run {
+    /// Where it ran.
+    pub runtime: &'static str,
     /// The verdict.
     pub verdict: Verdict,
     /// What it cost.
@@ -77,30 +82,82 @@ pub struct Run {
     pub nondeterministic: bool,
 }
 
-/// Runs a scenario and judges it.
+/// The setup of a scenario with a judge among those who watch, for any runtime; what it saw is
+/// taken out by [`conclude`].
+pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options) -> Setup<P> {
+    let purpose = Purpose { trace: options.trace, ..Purpose::JUDGE };
+    prepared(scenario, purpose).0
+}
+
+/// What is left of a run that was made from a [`prepare`]d setup.
+pub struct Remains<P: Protocol> {
+    /// Where it ran.
+    pub runtime: &'static str,
+    /// Those who watched it.
+    pub observers: Vec<Box<dyn Observer>>,
+    /// The packets that honest parties received, for forensics.
+    pub witnessed: Vec<Arc<Packet<P>>>,
+    /// Why it ended.
+    pub stopped_by: StoppedBy,
+    /// When it ended, in the scenario's time.
+    pub end: Time,
+    /// How long it took, and how much it was.
+    pub timing: Timing,
+}
+
+/// The verdict on a run.
+///
+/// # Panics
+/// If the judge is not among the observers.
+pub fn conclude<P: Attack>(scenario: &Scenario, remains: Remains<P>) -> Run {
+    let Watched { mut judge, trace, .. } = Watched::of(remains.observers);
+    if must_accuse(scenario, &judge) {
+        let evidence = P::forensics(judge.context(), &remains.witnessed);
+        judge.accuse(&evidence, remains.end);
+    }
+    let Remains { runtime, stopped_by, end, timing, .. } = remains;
+    Run {
+        runtime,
+        verdict: judge.verdict(scenario, end, stopped_by == StoppedBy::Quiet),
+        metrics: judge.metrics(),
+        digest: judge.digest(),
+        stopped_by,
+        end,
+        timing,
+        trace,
+        noted: judge.noted().to_vec(),
+        nondeterministic: false,
+    }
+}
+
+/// Whether the guilty have to be looked for in what was received.
+fn must_accuse(scenario: &Scenario, judge: &Judge) -> bool {
+    judge.agreement() == Finding::Violated && scenario.protocol.about.accountable
+}
+
+/// Runs a scenario in the simulator and judges it.
 pub(crate) fn run<P: Attack>(scenario: &Scenario, options: &Options) -> Run {
     let started = options.clock.map(|clock| clock());
-    let (mut judge, mut ended) = watch::<P>(scenario, options.trace, Purpose::Judge);
+    let watch = |purpose| simulate::<P>(scenario, purpose);
+    let (mut watched, mut ended) = watch(Purpose { trace: options.trace, ..Purpose::JUDGE });
     let mut nondeterministic = false;
-    if judge.agreement() == Finding::Violated && scenario.protocol.about.accountable {
-        let (again, second) = watch::<P>(scenario, false, Purpose::Witness);
-        nondeterministic = again.digest() != judge.digest();
-        judge.accuse(&second.evidence, second.end);
-        ended.checked += second.checked;
+    if must_accuse(scenario, &watched.judge) {
+        let (again, second) = watch(Purpose { witness: true, ..Purpose::JUDGE });
+        nondeterministic = again.judge.digest() != watched.judge.digest();
+        watched.judge.accuse(&second.evidence, second.end);
+        ended.timing.checked += second.timing.checked;
     }
     let elapsed = options.clock.zip(started).map(|(clock, started)| clock() - started);
+    let Watched { judge, trace, .. } = watched;
     Run {
+        runtime: SIM,
         verdict: judge.verdict(scenario, ended.end, ended.stopped_by == StoppedBy::Quiet),
         metrics: judge.metrics(),
         digest: judge.digest(),
         stopped_by: ended.stopped_by,
         end: ended.end,
-        timing: Timing {
-            elapsed: elapsed.unwrap_or_default(),
-            deliveries: ended.deliveries,
-            checked: ended.checked,
-        },
-        trace: ended.trace,
+        timing: Timing { elapsed: elapsed.unwrap_or_default(), ..ended.timing },
+        trace,
         noted: judge.noted().to_vec(),
         nondeterministic,
     }
@@ -109,12 +166,13 @@ pub(crate) fn run<P: Attack>(scenario: &Scenario, options: &Options) -> Run {
 /// Runs a scenario for a search: what fell, and where the run has been. The guilty are not looked
 /// for.
 pub(crate) fn explore<P: Attack>(scenario: &Scenario) -> Explored {
-    let (judge, ended) = watch::<P>(scenario, false, Purpose::Explore);
+    let (watched, ended) = simulate::<P>(scenario, Purpose { explore: true, ..Purpose::JUDGE });
+    let Watched { judge, covered, .. } = watched;
     Explored {
         verdict: judge.verdict(scenario, ended.end, ended.stopped_by == StoppedBy::Quiet),
         messages: judge.metrics().total.messages,
         noted: judge.noted().to_vec(),
-        covered: ended.covered,
+        covered,
     }
 }
 
@@ -131,26 +189,58 @@ pub struct Explored {
     pub covered: Vec<u64>,
 }
 
-/// What a run is made for.
+/// What a run is made for, beside being judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// To be judged.
-    Judge,
+struct Purpose {
+    /// To keep every event.
+    trace: bool,
     /// To look for the guilty afterwards.
-    Witness,
+    witness: bool,
     /// To learn where it goes.
-    Explore,
+    explore: bool,
 }
 
-/// What is left of a world after its run.
-struct Remains {
+impl Purpose {
+    const JUDGE: Purpose = Purpose { trace: false, witness: false, explore: false };
+}
+
+/// How a simulated run ended.
+struct Simulated {
     stopped_by: StoppedBy,
     end: Time,
-    deliveries: u64,
-    checked: u64,
-    trace: Vec<Record>,
+    timing: Timing,
     evidence: Vec<Evidence>,
+}
+
+/// Those who watched a run.
+struct Watched {
+    judge: Judge,
+    trace: Vec<Record>,
     covered: Vec<u64>,
+}
+
+impl Watched {
+    fn of(observers: Vec<Box<dyn Observer>>) -> Watched {
+        let (mut judge, mut trace, mut covered) = (None, Vec::new(), Vec::new());
+        for observer in observers {
+            let other = match observer.into_any().downcast::<Judge>() {
+                Ok(found) => {
+                    judge = Some(*found);
+                    continue;
+                }
+                Err(other) => other,
+            };
+            match other.downcast::<TraceWriter>() {
+                Ok(writer) => trace = writer.records,
+                Err(other) => {
+                    if let Ok(coverage) = other.downcast::<Coverage>() {
+                        covered = coverage.keys();
+                    }
+                }
+            }
+        }
+        Watched { judge: judge.expect("the judge was put in"), trace, covered }
+    }
 }
 
 /// So many things happen in a run of a search at the most: a flood shows nothing that fewer
@@ -163,59 +253,46 @@ fn bounded<P: Attack>(world: &mut World<P>) -> Option<Ended> {
     (0..MOST).find_map(|_| world.advance())
 }
 
-/// Runs a world with a judge in it; with witnesses, looks for the guilty afterwards.
-fn watch<P: Attack>(scenario: &Scenario, trace: bool, purpose: Purpose) -> (Judge, Remains) {
-    let (witness, explore) = (purpose == Purpose::Witness, purpose == Purpose::Explore);
+/// A setup with a judge in it, and the time at which the run ends at the latest.
+fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Setup<P>, Time) {
     let mut made = setup::make::<P>(scenario, Vec::new());
-    let judge = Judge::new(scenario, &made.plan, &made.context);
+    let judge = Judge::new(scenario, &made.plan, &made.setup.context);
     made.setup.observers.push(Box::new(judge));
-    if trace {
+    if purpose.trace {
         made.setup.observers.push(Box::new(TraceWriter::default()));
     }
-    if explore {
+    if purpose.explore {
         made.setup.observers.push(Box::new(Coverage::default()));
     }
-    made.setup.show = trace || explore;
-    made.setup.witness = witness;
-    let limit = made.plan.stop.time;
-    let mut world = World::new(made.setup);
-    let ended = if explore { bounded(&mut world) } else { Some(world.run()) };
+    made.setup.show = purpose.trace || purpose.explore;
+    made.setup.witness = purpose.witness;
+    (made.setup, made.plan.stop.time)
+}
+
+/// Runs a world with a judge in it; with witnesses, looks for the guilty afterwards.
+fn simulate<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Watched, Simulated) {
+    let (setup, limit) = prepared::<P>(scenario, purpose);
+    let context = setup.context.clone();
+    let mut world = World::new(setup);
+    let ended = if purpose.explore { bounded(&mut world) } else { Some(world.run()) };
     let stopped_by = match ended.unwrap_or(Ended::Time) {
         Ended::Done => StoppedBy::Decisions,
         Ended::Time => StoppedBy::Time,
         Ended::Quiet => StoppedBy::Quiet,
         Ended::Panicked => StoppedBy::Panic,
     };
-    let context = &made.context;
-    let mut remains = Remains {
+    let simulated = Simulated {
         stopped_by,
         end: if ended == Some(Ended::Time) { limit } else { world.now() },
-        deliveries: world.deliveries(),
-        checked: context.committee.ring().checked() + context.clients.checked(),
-        trace: Vec::new(),
-        evidence: match witness {
-            true => P::forensics(context, world.witnessed()),
+        timing: Timing {
+            elapsed: Duration::ZERO,
+            deliveries: world.deliveries(),
+            checked: context.committee.ring().checked() + context.clients.checked(),
+        },
+        evidence: match purpose.witness {
+            true => P::forensics(&context, world.witnessed()),
             false => Vec::new(),
         },
-        covered: Vec::new(),
     };
-    let mut judge = None;
-    for observer in world.into_observers() {
-        let other = match observer.into_any().downcast::<Judge>() {
-            Ok(found) => {
-                judge = Some(*found);
-                continue;
-            }
-            Err(other) => other,
-        };
-        match other.downcast::<TraceWriter>() {
-            Ok(trace) => remains.trace = trace.records,
-            Err(other) => {
-                if let Ok(coverage) = other.downcast::<Coverage>() {
-                    remains.covered = coverage.keys();
-                }
-            }
-        }
-    }
-    (judge.expect("the judge was put in"), remains)
+    (Watched::of(world.into_observers()), simulated)
 }

@@ -37,9 +37,7 @@ pub(crate) struct Plan {
 
 /// What a run is made of, but for those who watch it.
 pub(crate) struct Made<P: Protocol> {
-    /// What everybody knows.
-    pub context: Arc<Context>,
-    /// For the simulator.
+    /// For a runtime.
     pub setup: Setup<P>,
     /// For the checkers.
     pub plan: Plan,
@@ -55,7 +53,7 @@ pub(crate) fn make<P: Attack>(scenario: &Scenario, observers: Vec<Box<dyn Observ
     let plan = plan::<P>(scenario, &context, &params, &demand);
     let spec = &scenario.network;
     let setup = Setup {
-        context: context.clone(),
+        context,
         params,
         signers,
         network: Network {
@@ -81,7 +79,7 @@ pub(crate) fn make<P: Attack>(scenario: &Scenario, observers: Vec<Box<dyn Observ
         show: false,
         witness: false,
     };
-    Made { context, setup, plan }
+    Made { setup, plan }
 }
 
 /// The keys of the parties.

@@ -13,7 +13,7 @@ use byzlab_crypto::{PartyId, PartySet, Reject};
 use byzlab_protocols::{
     Effect, Input, Packet, Protocol, RequestId, Target, Time, smr::check_request,
 };
-use byzlab_sim::{Bound, Crash, Environment, MessageRule, Network};
+use byzlab_sim::{Bound, Crash};
 use byzlab_trace::{Change, Detail, EventId, FaultId, Observer, Recorder, What, Why};
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     actor::{Actor, Leaving, Output, Parts},
     frame::{SendId, packet_of},
     journal::{Entry, Happened, Life},
-    link::{receivers, shaper},
+    link::{Faults, receivers},
     store::Kept,
 };
 
@@ -29,12 +29,8 @@ use crate::{
 pub struct Replay<P: Protocol> {
     /// What the seats were made of.
     pub parts: Parts<P>,
-    /// The network that the run was to have.
-    pub network: Network,
-    /// What happened from outside.
-    pub environment: Environment,
-    /// Rules on single messages.
-    pub rules: Vec<MessageRule>,
+    /// What the fault layer made of the network.
+    pub faults: Faults,
     /// Who watches.
     pub observers: Vec<Box<dyn Observer>>,
     /// Whether parties show their state.
@@ -120,9 +116,7 @@ struct Sent {
 /// What the recorder and the network know; apart from the seats, since a step borrows one.
 struct Scene<P: Protocol> {
     recorder: Recorder,
-    network: Network,
-    environment: Environment,
-    rules: Vec<MessageRule>,
+    faults: Faults,
     corrupted: PartySet,
     n: usize,
     shapers: Vec<Shaper>,
@@ -140,9 +134,7 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
     let n = replay.parts.context.committee.n();
     let mut scene = Scene {
         recorder: Recorder::new::<P>(n, replay.observers),
-        network: replay.network,
-        environment: replay.environment,
-        rules: replay.rules,
+        faults: replay.faults,
         corrupted: replay.parts.corrupted,
         n,
         shapers: Vec::new(),
@@ -153,7 +145,7 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
     };
     scene.shapers = PartyId::all(n).map(|party| scene.shaper(party)).collect();
     let seats = PartyId::all(n).zip(&replay.lives).map(|(party, lives)| {
-        let crashes = scene.environment.crashes.iter().filter(|crash| crash.party == party);
+        let crashes = scene.faults.environment.crashes.iter().filter(|crash| crash.party == party);
         Seat::new(lives, crashes)
     });
     let seats: Vec<Seat<P>> = seats.collect();
@@ -318,8 +310,7 @@ impl<P: Protocol> Stage<P> {
 
 impl<P: Protocol> Scene<P> {
     fn shaper(&self, own: PartyId) -> Shaper {
-        let (network, environment) = (&self.network, &self.environment);
-        shaper(own, self.n, network, environment, &self.rules)
+        self.faults.shaper(own, self.n)
     }
 
     fn begin(&mut self, at: Time) {
@@ -329,10 +320,13 @@ impl<P: Protocol> Scene<P> {
 
     /// What happens to the network, the last first.
     fn changes(&self) -> Vec<(Time, Change)> {
-        let cuts = self.environment.cuts.iter();
+        let cuts = self.faults.environment.cuts.iter();
         let mut changes: Vec<_> =
             cuts.flat_map(|cut| [(cut.from, Change::Cut), (cut.until, Change::Heal)]).collect();
-        changes.extend((self.network.gst > Time::ZERO).then_some((self.network.gst, Change::Gst)));
+        changes.extend(
+            (self.faults.network.gst > Time::ZERO)
+                .then_some((self.faults.network.gst, Change::Gst)),
+        );
         changes.sort_by_key(|(at, _)| *at);
         changes.reverse();
         changes
@@ -361,7 +355,7 @@ impl<P: Protocol> Scene<P> {
             Some(sent) => {
                 sent.done.insert(to);
                 let (event, hops, at) = (sent.event, sent.hops, sent.at);
-                if self.are_honest(from, to) && !self.network.bound(at).allows(self.now) {
+                if self.are_honest(from, to) && !self.faults.network.bound(at).allows(self.now) {
                     let why =
                         format!("a message arrived at {}, later than the model allows", self.now);
                     self.broken(from, to, at, &why);
@@ -386,7 +380,7 @@ impl<P: Protocol> Scene<P> {
     fn missing(&mut self, seats: &[Seat<P>]) {
         let mut late = Vec::new();
         for ((from, _), sent) in &self.sends {
-            let Bound::By(latest) = self.network.bound(sent.at) else { continue };
+            let Bound::By(latest) = self.faults.network.bound(sent.at) else { continue };
             // What a party that was killed had not handed over is as if never sent.
             if seats[from.index()].is_down_within(sent.at, latest) {
                 continue;

@@ -20,7 +20,7 @@ pub fn json(report: &Report<'_>) -> String {
         "n": scenario.n,
         "f": scenario.f,
         "seed": number(scenario.seed),
-        "runtime": "sim",
+        "runtime": run.runtime,
         "label": verdict.label,
         "outcome": verdict.outcome.name(),
         "reasons": verdict.reasons,

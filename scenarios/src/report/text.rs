@@ -6,7 +6,7 @@ use byzlab_protocols::Span;
 
 use super::{Report, diagram::diagram};
 use crate::{
-    Finding, Metrics, Outcome, Property, PropertyVerdict, Run, Scenario, check::count, theorem,
+    Finding, Metrics, Outcome, Property, PropertyVerdict, Run, SIM, Scenario, check::count, theorem,
 };
 
 /// Whether and how words are coloured.
@@ -67,6 +67,15 @@ pub fn text(report: &Report<'_>, paint: Paint) -> String {
     out
 }
 
+/// Whose time it is that a run took.
+fn time_of(run: &Run) -> String {
+    if run.runtime == SIM {
+        "virtual time".to_owned()
+    } else {
+        format!("time over {}", run.runtime)
+    }
+}
+
 fn header(scenario: &Scenario) -> String {
     let mut line = format!(
         "seed {}   {} n={} f={}   {}",
@@ -111,10 +120,11 @@ fn verdict_line(scenario: &Scenario, run: &Run, paint: Paint) -> String {
         format!(": {}", scenario.title)
     };
     format!(
-        "{word}  {}{title}\n      {} in {} of virtual time, {}",
+        "{word}  {}{title}\n      {} in {} of {}, {}",
         scenario.name,
         count(run.metrics.decisions as usize, "decision"),
         Span(run.end.0).rounded(),
+        time_of(run),
         run.verdict.label
     )
 }
