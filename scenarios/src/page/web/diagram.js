@@ -2,7 +2,7 @@
 
 import { hatch, head, look, mark, palette, pattern, tag } from './draw.js';
 import { lastUpTo } from './model.js';
-import { drawCertificates } from './quorum.js';
+import { drawCertificates, voters } from './quorum.js';
 import { steps } from './scale.js';
 import { counted, grouped, milliseconds, short } from './text.js';
 
@@ -446,6 +446,7 @@ export class Diagram {
     const { context, colours, model, scale } = this;
     const end = lastUpTo(list, stop - 1);
     let at = lastUpTo(list, first - 1) + 1;
+    const groups = [];
     while (at <= end) {
       const row = list[at];
       const x = this.at(row);
@@ -453,28 +454,38 @@ export class Diagram {
       const small = level === 'bars' && this.laneHeight < 40 ? 2.5 : 4;
       mark(context, colours, what, x, this.y(party), level === 'full' ? 6 : small);
       this.items.push({ row, box: [x - 7, this.y(party) - 7, 14, 14] });
-      if (what === 'decided' && level === 'full') this.decision(row, x, party);
+      if (what === 'decided' && level === 'full') {
+        // At the right edge labels stand to the left.
+        const apart = x + 80 < this.width ? 72 : 150;
+        if (groups.length > 0 && x - groups.at(-1).x < apart) groups.at(-1).rows.push(row);
+        else groups.push({ x, rows: [row] });
+      }
       at += 1;
       if (level !== 'full') {
         const free = scale.place(model, this.position(x + 9));
         at = Math.max(at, lastUpTo(list, free - 1) + 1);
       }
     }
+    groups.forEach((group) => this.decision(group, party));
   }
 
-  /// What was decided, and who vouched for it.
-  decision(row, x, party) {
+  /// What was decided, and who vouched for it; of several close to each other, the one that is looked
+  /// at or the first.
+  decision({ rows }, party) {
     const { context, colours, model } = this;
-    const voters = model.run.signerLists[model.run.signers[row]] ?? [];
-    const value = short(model.run.digests[model.run.digest[row]]);
+    const row = rows.includes(this.cursor) ? this.cursor : rows[0];
+    const x = this.at(row);
+    const list = voters(model, row);
+    const more = rows.length > 1 ? ` +${rows.length - 1}` : '';
+    const value = `${short(model.run.digests[model.run.digest[row]])}${more}`;
     const y = this.y(party) + Math.min(this.laneHeight * 0.32, 20);
     const beside = (text) => {
       const width = context.measureText(text).width;
       return x + 10 + width < this.width ? x + 10 : x - 10 - width;
     };
     tag(context, colours, value, beside(value), y, colours.good);
-    const by = `\u25c6 ${voters.join(' ')}`;
-    if (voters.length > 0 && this.laneHeight > 60) tag(context, colours, by, beside(by), y + 14);
+    const by = `\u25c6 ${list.join(' ')}`;
+    if (list.length > 0 && this.laneHeight > 60) tag(context, colours, by, beside(by), y + 14);
   }
 
   /// Each violation: crosses on the events that show it, joined by a ruled line.
