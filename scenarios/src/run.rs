@@ -171,6 +171,7 @@ pub(crate) fn explore<P: Attack>(scenario: &Scenario) -> Explored {
     Explored {
         verdict: judge.verdict(scenario, ended.end, ended.stopped_by == StoppedBy::Quiet),
         messages: judge.metrics().total.messages,
+        flooded: ended.flooded,
         noted: judge.noted().to_vec(),
         covered,
     }
@@ -183,6 +184,8 @@ pub struct Explored {
     pub verdict: Verdict,
     /// How many messages were sent.
     pub messages: u64,
+    /// Whether it was cut off, since too much happened in it.
+    pub flooded: bool,
     /// How often each numbered line of the pseudo-code fired at an honest party.
     pub noted: Vec<u64>,
     /// Pairs of a line and a state that it led to.
@@ -208,6 +211,8 @@ impl Purpose {
 struct Simulated {
     stopped_by: StoppedBy,
     end: Time,
+    /// Whether it was cut off.
+    flooded: bool,
     timing: Timing,
     evidence: Vec<Evidence>,
 }
@@ -284,6 +289,7 @@ fn simulate<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Watched, Simul
     let simulated = Simulated {
         stopped_by,
         end: if ended == Some(Ended::Time) { limit } else { world.now() },
+        flooded: ended.is_none(),
         timing: Timing {
             elapsed: Duration::ZERO,
             deliveries: world.deliveries(),
