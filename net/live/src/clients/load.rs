@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
-use super::{Network, Reach, Session, SessionError};
+use super::{Network, Reach, Session, SessionError, server::IN_FLIGHT};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -62,8 +62,6 @@ pub struct Outcome {
     pub history: Vec<Seen>,
 }
 
-/// The most requests that a client has in flight.
-const IN_FLIGHT: usize = 50_000;
 /// The keys that a load with a history uses, so that clients meet.
 const SHARED: u64 = 8;
 /// The keys of each client otherwise.

@@ -45,12 +45,16 @@ pub struct PortLimits {
     pub answers: usize,
 }
 
+/// The most requests of one connection whose reply a node awaits, unless it is told otherwise. A
+/// client that has more in flight is forgotten and asks in vain.
+pub(super) const IN_FLIGHT: usize = 16_384;
+
 impl Default for PortLimits {
     fn default() -> Self {
         PortLimits {
             connections: 64,
             greeting: Duration::from_secs(5),
-            in_flight: 16_384,
+            in_flight: IN_FLIGHT,
             answers: 8 << 20,
         }
     }
@@ -109,7 +113,7 @@ impl Drop for Server {
 }
 
 /// How many requests of all clients are in flight at the most before signatures are checked twice.
-const IN_FLIGHT: usize = 65_536;
+const SIGNATURES: usize = 65_536;
 
 /// Serves a port at an address; port 0 lets the system choose.
 ///
@@ -122,8 +126,9 @@ pub async fn serve<P: Port>(
 ) -> io::Result<Server> {
     let listener = TcpListener::bind(address).await?;
     // A request is checked here, and again in the block that comes with it.
-    port.context().clients.remember(IN_FLIGHT);
+    port.context().clients.remember(SIGNATURES);
     let address = listener.local_addr()?;
+    tracing::info!(%address, party = %port.report().party, "client port listens");
     let counters = Arc::new(PortCounters::default());
     let shared = Arc::new(Shared { port, limits, counters: counters.clone() });
     let task = tokio::spawn(accept(listener, shared)).abort_handle();

@@ -90,6 +90,7 @@ impl Endpoint {
         }
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
+        tracing::info!(%address, what = ?self.what, "HTTP endpoint listens");
         let there_is = format!("there is: {}", self.what.join(", "));
         let routes = self
             .routes

@@ -24,7 +24,7 @@ pub(super) fn routes(gateway: Gateway) -> Router {
 }
 
 async fn read(State(gateway): State<Gateway>, Path(key): Path<String>) -> Response {
-    if let Err(refused) = checked(&key) {
+    if let Some(refused) = refused(&key) {
         return refused;
     }
     let Believed { slot, result, .. } = match gateway.call(format!("get {key}").into()).await {
@@ -46,7 +46,7 @@ async fn read(State(gateway): State<Gateway>, Path(key): Path<String>) -> Respon
 }
 
 async fn write(State(gateway): State<Gateway>, Path(key): Path<String>, value: Bytes) -> Response {
-    if let Err(refused) = checked(&key) {
+    if let Some(refused) = refused(&key) {
         return refused;
     }
     let bad = |why: &str| refuse(StatusCode::BAD_REQUEST, why);
@@ -68,12 +68,9 @@ async fn write(State(gateway): State<Gateway>, Path(key): Path<String>, value: B
     }
 }
 
-fn checked(key: &str) -> Result<(), Response> {
-    if key.contains(' ') {
-        let why = format!("key {key:?}: a key is a word without spaces");
-        return Err(refuse(StatusCode::BAD_REQUEST, why));
-    }
-    Ok(())
+fn refused(key: &str) -> Option<Response> {
+    let why = || format!("key {key:?}: a key is a word without spaces");
+    key.contains(' ').then(|| refuse(StatusCode::BAD_REQUEST, why()))
 }
 
 /// The status says whether asking again could do it twice.
