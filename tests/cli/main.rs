@@ -1,5 +1,6 @@
 //! The command line as a user meets it: the binary, its exit status, what it says where.
 
+mod clients;
 #[path = "../common/mod.rs"]
 mod common;
 mod inputs;
