@@ -86,7 +86,7 @@ pub struct Run {
 /// taken out by [`conclude`].
 pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options) -> Setup<P> {
     let purpose = Purpose { trace: options.trace, ..Purpose::JUDGE };
-    prepared(scenario, purpose).0
+    prepared(scenario, purpose, scenario.clients as usize).0
 }
 
 /// What is left of a run that was made from a [`prepare`]d setup.
@@ -259,8 +259,8 @@ fn bounded<P: Attack>(world: &mut World<P>) -> Option<Ended> {
 }
 
 /// A setup with a judge in it, and the time at which the run ends at the latest.
-fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Setup<P>, Time) {
-    let mut made = setup::make::<P>(scenario, Vec::new());
+fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose, clients: usize) -> (Setup<P>, Time) {
+    let mut made = setup::make::<P>(scenario, Vec::new(), clients);
     let judge = Judge::new(scenario, &made.plan, &made.setup.context);
     made.setup.observers.push(Box::new(judge));
     if purpose.trace {
@@ -276,7 +276,7 @@ fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Setup<P>, Time
 
 /// Runs a world with a judge in it; with witnesses, looks for the guilty afterwards.
 fn simulate<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Watched, Simulated) {
-    let (setup, limit) = prepared::<P>(scenario, purpose);
+    let (setup, limit) = prepared::<P>(scenario, purpose, 1);
     let context = setup.context.clone();
     let mut world = World::new(setup);
     let ended = if purpose.explore { bounded(&mut world) } else { Some(world.run()) };

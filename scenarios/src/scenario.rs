@@ -276,6 +276,8 @@ pub struct Scenario {
     pub stop_time: Option<Time>,
     /// For real runtimes: every duration times this.
     pub scale: u64,
+    /// For real runtimes: so many clients have keys.
+    pub clients: u64,
     /// What is expected.
     pub expect: Expect,
     /// What `compare` crosses.
