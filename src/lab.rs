@@ -5,6 +5,7 @@ use byzlab_protocols::{
     pbft::Pbft, pbft_classic::PbftClassic,
 };
 use byzlab_scenarios::Registry;
+use byzlab_sim::Mind;
 
 use crate::cli;
 
@@ -30,6 +31,12 @@ impl Lab {
     #[must_use]
     pub fn with<P: Attack>(self) -> Lab {
         Lab { registry: self.registry.with::<P>() }
+    }
+
+    /// With one protocol more, and attacks on it that need a mind of their own.
+    #[must_use]
+    pub fn with_attacks<P: Attack>(self, own: Vec<Mind<P>>) -> Lab {
+        Lab { registry: self.registry.with_attacks(own) }
     }
 
     /// The protocols.

@@ -92,7 +92,7 @@ impl Trial {
 
 /// The judge of a scenario, and everybody's keys.
 fn bench<P: Attack>(scenario: &Scenario) -> (Judge, Vec<Signer>) {
-    let made = setup::make::<P>(scenario, Vec::new());
+    let made = setup::make::<P>(scenario, &[]);
     (Judge::new(scenario, &made.plan, &made.context), made.setup.signers)
 }
 

@@ -2,7 +2,7 @@
 
 use byzlab_crypto::{PartyId, PartySet};
 use byzlab_protocols::{Span, Time};
-use byzlab_sim::{Action, Crash, Cut, DiskAfter, Matcher, is_adaptive};
+use byzlab_sim::{Action, Crash, Cut, DiskAfter, Matcher};
 
 use super::{Resolver, moment};
 use crate::{
@@ -43,7 +43,7 @@ impl Resolver<'_> {
             let message = format!("attack {name} needs party {party}; n = {}", self.n);
             self.problem(&place, "attack.name", message);
         }
-        let adaptive = is_adaptive(name);
+        let adaptive = found.adaptive;
         let budget = match table.integer("budget") {
             Some(budget) => budget as usize,
             None if adaptive => self.f,
