@@ -4,6 +4,8 @@
 //! `BYZLAB_BLESS=1 cargo test --test docs` writes the generated parts anew: outputs of commands,
 //! the reference of scenario files, and the pseudo-code and scenario files of the lectures.
 
+#[path = "docs/attacks.rs"]
+mod attacks;
 mod common;
 #[path = "docs/console.rs"]
 mod console;
@@ -95,6 +97,15 @@ fn the_reference_of_scenario_files_is_the_table_of_fields() {
     let text = read(&page);
     let (by_hand, _) = text.split_once(reference::MARK).expect("the mark is there");
     settle(&page, &format!("{by_hand}{}\n\n{}", reference::MARK, reference::render(&Lab::new())));
+}
+
+#[test]
+fn every_attack_of_the_catalogue_has_a_scenario_or_a_reason() {
+    let page = common::root().join("docs/attacks.md");
+    let text = read(&page);
+    let (by_hand, _) = text.split_once(attacks::MARK).expect("the mark is there");
+    let table = attacks::render(Lab::new().registry());
+    settle(&page, &format!("{by_hand}{}\n{table}", attacks::MARK));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The registry: the protocols that can be run. A value; other crates put theirs in.
 
-use byzlab_protocols::{About, Attack, Field, Time, attack::Can};
+use byzlab_protocols::{About, Attack, Field, Time, attack::Can, byzantine::Misfit};
 use byzlab_sim::{Mind, minds};
 
 use crate::{
@@ -46,6 +46,9 @@ pub trait Entry: Send + Sync {
 
     /// Runs a scenario for a search.
     fn explore(&self, scenario: &Scenario) -> Explored;
+
+    /// The rules that set fields which no message has that they are about, by their places.
+    fn misfits(&self, scenario: &Scenario) -> Vec<(usize, Misfit)>;
 
     /// Runs a scenario, if so only up to its first decision, to plan an attack.
     fn rehearse(&self, scenario: &Scenario, first: bool) -> Rehearsal;
@@ -106,6 +109,10 @@ impl<P: Attack> Entry for Of<P> {
 
     fn explore(&self, scenario: &Scenario) -> Explored {
         run::explore::<P>(scenario, &self.minds)
+    }
+
+    fn misfits(&self, scenario: &Scenario) -> Vec<(usize, Misfit)> {
+        setup::misfits(scenario, &self.minds)
     }
 
     fn rehearse(&self, scenario: &Scenario, first: bool) -> Rehearsal {

@@ -17,6 +17,8 @@ use crate::{Demand, Reach, Scenario, setup::rewrite::Rewrite, theorem};
 
 mod rewrite;
 
+pub(crate) use rewrite::misfits;
+
 /// What is known of a run before it starts: the checkers measure it by this.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {

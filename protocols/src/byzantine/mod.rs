@@ -21,7 +21,7 @@ mod when;
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 pub use catalogue::{BEHAVIOURS, BehaviourInfo, Build, WHEN};
-pub use mutate::set_field;
+pub use mutate::{Misfit, set_field};
 pub use script::{Act, Cue, Instead, React, Script, Wrap};
 pub use when::{Trigger, When};
 

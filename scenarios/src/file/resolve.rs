@@ -99,7 +99,7 @@ impl<'a> Resolver<'a> {
         self.check_committee();
         let byzantine = self.byzantine();
         let attack = self.attack();
-        let rules = self.rules(&byzantine);
+        let rules = self.rules(&byzantine, attack.as_ref());
         let (cuts, crashes) = self.events();
         let text = |key: &str, default: &str| table.text(key).unwrap_or(default).to_owned();
         let name = stem(&document.file);
@@ -137,6 +137,7 @@ impl<'a> Resolver<'a> {
         self.check_bound(&scenario);
         self.check_expectations(&scenario);
         self.check_size(&scenario);
+        self.check_fields(&scenario);
         scenario
     }
 
