@@ -116,14 +116,15 @@ fn old_changes(env: &Env<'_, PbftClassic>, to: Target, wire: &Wire) -> Sent {
 }
 
 /// PB19: without the slot under the signature an equal batch there would be decided by them.
-fn other_slot(_: &Env<'_, PbftClassic>, wire: &Wire) -> Vec<(Target, Wire)> {
+fn other_slot(env: &Env<'_, PbftClassic>, wire: &Wire) -> Vec<(Target, Wire)> {
     let mut moved = wire.clone();
     match &mut moved {
         Wire::Prepare(vote) => vote.body.slot += 1,
         Wire::Commit(vote) => vote.body.slot += 1,
         _ => return Vec::new(),
     }
-    vec![(Target::All, moved)]
+    let others = env.material.context.committee.parties().filter(|party| *party != env.party);
+    others.map(|party| (Target::One(party), moved.clone())).collect()
 }
 
 /// C9: without the phase under the signature a batch would be decided that nobody prepared.
