@@ -1,5 +1,8 @@
 //! The one place of assembly: which protocols there are.
 
+#[cfg(feature = "live")]
+use std::{collections::BTreeMap, marker::PhantomData};
+
 use byzlab_protocols::{
     Attack, dolev_strong::DolevStrong, hotstuff::HotStuff, hotstuff_chained::ChainedHotStuff,
     pbft::Pbft, pbft_classic::PbftClassic,
@@ -8,10 +11,14 @@ use byzlab_scenarios::Registry;
 use byzlab_sim::Mind;
 
 use crate::cli;
+#[cfg(feature = "live")]
+use crate::live;
 
 /// A laboratory: protocols, and the command line over them.
 pub struct Lab {
     registry: Registry,
+    #[cfg(feature = "live")]
+    live: BTreeMap<&'static str, Box<dyn live::Entry>>,
 }
 
 impl Default for Lab {
@@ -23,20 +30,37 @@ impl Default for Lab {
 impl Lab {
     /// With the protocols of byzlab.
     pub fn new() -> Lab {
-        let registry = Registry::new().with::<DolevStrong>().with::<Pbft>().with::<PbftClassic>();
-        Lab { registry: registry.with::<HotStuff>().with::<ChainedHotStuff>() }
+        let lab = Lab::empty().with::<DolevStrong>().with::<Pbft>().with::<PbftClassic>();
+        lab.with::<HotStuff>().with::<ChainedHotStuff>()
+    }
+
+    fn empty() -> Lab {
+        Lab {
+            registry: Registry::new(),
+            #[cfg(feature = "live")]
+            live: BTreeMap::new(),
+        }
     }
 
     /// With one protocol more.
     #[must_use]
     pub fn with<P: Attack>(self) -> Lab {
-        Lab { registry: self.registry.with::<P>() }
+        self.with_attacks::<P>(Vec::new())
     }
 
     /// With one protocol more, and attacks on it that need a mind of their own.
     #[must_use]
-    pub fn with_attacks<P: Attack>(self, own: Vec<Mind<P>>) -> Lab {
-        Lab { registry: self.registry.with_attacks(own) }
+    pub fn with_attacks<P: Attack>(mut self, own: Vec<Mind<P>>) -> Lab {
+        self.registry = self.registry.with_attacks::<P>(own);
+        #[cfg(feature = "live")]
+        self.live.insert(const { P::ABOUT }.name, Box::new(live::Of::<P>(PhantomData)));
+        self
+    }
+
+    /// A protocol that can be run over a network.
+    #[cfg(feature = "live")]
+    pub(crate) fn live(&self, name: &str) -> Option<&dyn live::Entry> {
+        self.live.get(name).map(AsRef::as_ref)
     }
 
     /// The protocols.
@@ -46,6 +70,6 @@ impl Lab {
 
     /// Runs the command line of the process and gives its exit status.
     pub fn main(self) -> i32 {
-        cli::main(&self.registry)
+        cli::main(&self)
     }
 }

@@ -11,6 +11,8 @@
 
 mod cli;
 mod lab;
+#[cfg(feature = "live")]
+mod live;
 
 pub use byzlab_crypto as crypto;
 pub use byzlab_protocols as protocols;

@@ -39,6 +39,24 @@ fn a_disagreement_is_drawn() {
     assert!(last.starts_with("  repeat      byzlab run "), "{last}");
 }
 
+/// Two quorums of a bound that is kept share an honest party: here they share traitors only.
+#[test]
+fn the_quorums_that_disagree_are_named() {
+    let report = report("scenarios/library/beyond/pbft-twins-two-of-four.toml");
+    let words = |start: &str| {
+        let line = picture(&report).into_iter().find_map(|line| line.trim().strip_prefix(start));
+        line.unwrap_or_else(|| panic!("no line `{start}`:\n{report}")).to_owned()
+    };
+    let signers = |letter: &str| -> Vec<String> {
+        let line = words(&format!("{letter} is certified by "));
+        line.split(' ').map(str::to_owned).collect()
+    };
+    let (a, b) = (signers("A"), signers("B"));
+    assert_eq!((a.len(), b.len()), (3, 3), "quorums of four:\n{report}");
+    let both: Vec<_> = a.into_iter().filter(|by| b.contains(by)).collect();
+    assert_eq!(words("both by "), format!("{}, honest: nobody", both.join(" ")));
+}
+
 /// Whatever falls in the library is drawn within 80 columns, or has no value in it.
 #[test]
 fn every_picture_fits() {

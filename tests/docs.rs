@@ -114,7 +114,7 @@ fn what_the_posts_state_is_what_is_measured() {
     let text = read(&page);
     let (before, rest) = text.split_once(stated::MARKS[0]).expect("the table begins");
     let (_, after) = rest.split_once(stated::MARKS[1]).expect("the table ends");
-    let table = stated::render(&Lab::new());
+    let table = stated::render(&Lab::new(), after);
     settle(&page, &format!("{before}{}\n\n{table}\n{}{after}", stated::MARKS[0], stated::MARKS[1]));
 }
 

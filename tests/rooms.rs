@@ -233,3 +233,19 @@ fn pure_rooms_name_no_hash_map_no_clock_and_no_randomness_of_the_system() {
         }
     }
 }
+
+/// Whoever wants the simulator alone builds no network: what real processes need is optional.
+#[test]
+fn the_root_can_do_without_real_processes() {
+    let manifest = toml("Cargo.toml");
+    let features = manifest["features"].as_table().expect("a table");
+    assert_eq!(strings(&features["default"]), BTreeSet::from(["live".to_owned()]));
+    let live = strings(&features["live"]);
+    let used = manifest["dependencies"].as_table().expect("a table");
+    for (name, spec) in used {
+        let network = name == "byzlab-live" || IMPURE.contains(&name.as_str()) && name != "rayon";
+        let optional = spec.get("optional").and_then(toml::Value::as_bool) == Some(true);
+        assert!(!network || optional, "{name} is always built");
+        assert_eq!(optional, live.contains(&format!("dep:{name}")), "{name}");
+    }
+}

@@ -76,7 +76,8 @@ fn fields_of_every_kind_are_set_and_signed_again() {
                 }
                 let own = field.ends_with("body.view") || *field == "broadcast";
                 let unsigned = run.trace.iter().filter(|record| record.what == "rejected");
-                let unsigned = unsigned.filter(|record| record.text.contains("does not verify")).count();
+                let unsigned =
+                    unsigned.filter(|record| record.text.contains("does not verify")).count();
                 assert!(!own || unsigned == 0, "{place}: {unsigned} signatures do not verify");
             }
             assert!(fired > 0, "{protocol}: nothing of a {kind} was changed");

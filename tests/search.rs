@@ -115,6 +115,20 @@ fn the_published_rules_survive_as_many_runs() {
     }
 }
 
+/// A traitor that forgets answers what it said to itself, and one that replays says more with each
+/// answer: 90,000 messages in one instant, when it still replayed to itself.
+#[test]
+fn a_traitor_that_forgets_and_replays_does_not_feed_itself() {
+    let lab = Lab::new();
+    let text = "protocol = \"hotstuff\"\nseed = 583\nleaders = [2, 1]\n\
+        [[byzantine]]\nparty = 2\nbehaviour = \"amnesia\"\nwhen = { views = \"2..3\" }\n\
+        [[byzantine]]\nparty = 2\nbehaviour.replay = { count = 4 }\n";
+    let scenario = document(&lab, text).resolve(None, lab.registry());
+    let scenario = scenario.unwrap_or_else(|problems| panic!("{problems}"));
+    let messages = run(&lab, &scenario, &Options::default()).metrics.total.messages;
+    assert!((100..2000).contains(&messages), "{messages} messages");
+}
+
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let found = |threads: usize| {

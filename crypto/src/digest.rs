@@ -139,9 +139,12 @@ impl<'de> Deserialize<'de> for Digest {
 
 /// Bytes as lower case hexadecimal digits.
 pub(crate) fn encode_hex(bytes: &[u8]) -> String {
-    let digit = |four: u8| char::from_digit(four.into(), 16).expect("four bits are a digit");
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(2 * bytes.len());
-    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
     text
 }
 
@@ -156,15 +159,17 @@ pub(crate) fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], String
 
 /// Decodes an even number of lower or upper case hexadecimal digits.
 pub(crate) fn decode_hex(text: &str) -> Result<Vec<u8>, String> {
-    let digit = |digit: char| {
-        let four = digit.to_digit(16).ok_or_else(|| format!("`{digit}` is not hexadecimal"))?;
-        Ok(four as u8)
-    };
-    let digits = text.chars().map(digit).collect::<Result<Vec<u8>, String>>()?;
-    if !digits.len().is_multiple_of(2) {
-        return Err(format!("{} hexadecimal digits are no whole bytes", digits.len()));
+    if let Some(other) = text.chars().find(|digit| !digit.is_ascii_hexdigit()) {
+        return Err(format!("`{other}` is not hexadecimal"));
     }
-    Ok(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    if !text.len().is_multiple_of(2) {
+        return Err(format!("{} hexadecimal digits are no whole bytes", text.len()));
+    }
+    let four = |digit: u8| match digit {
+        b'0'..=b'9' => digit - b'0',
+        letter => (letter | 0x20) - b'a' + 10,
+    };
+    Ok(text.as_bytes().chunks_exact(2).map(|pair| four(pair[0]) << 4 | four(pair[1])).collect())
 }
 
 #[cfg(test)]

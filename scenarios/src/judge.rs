@@ -338,6 +338,10 @@ impl Observer for Judge {
                     self.out_of_model.get_or_insert_with(|| text.to_owned());
                 }
             }
+            // Its client signed it, whoever it was that it reached first.
+            What::Submitted(id) if self.plan.asked(&id).is_none() => {
+                Arc::make_mut(&mut self.plan).others.insert(id, event.at);
+            }
             // Only honest machines are caught, whether or not they count as faulty later.
             What::Panicked => return self.integrity.see(event, detail),
             _ => {}

@@ -17,6 +17,7 @@ mod theorem;
 
 pub mod compare;
 pub mod export;
+pub mod linearizable;
 pub mod page;
 pub mod report;
 pub mod search;
@@ -37,4 +38,5 @@ pub use scenario::{
     AttackSpec, Compare, Demand, Expect, Fault, Finding, NetworkSpec, Property, ProtocolChoice,
     Reach, RuleSpec, Scenario, Traitor, Workload,
 };
+pub use setup::KeySource;
 pub use theorem::{beyond, promised, statement};

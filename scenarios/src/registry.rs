@@ -22,6 +22,8 @@ pub struct AttackInfo {
     pub protocol: Option<&'static str>,
     /// Whether its budget is f unless the file says otherwise, else 0.
     pub adaptive: bool,
+    /// Whether one mind carries it out.
+    pub mind: bool,
 }
 
 /// A protocol, its type forgotten.
@@ -81,6 +83,7 @@ impl<P: Attack> Entry for Of<P> {
             cast: script.cast,
             protocol: Some(P::ABOUT.name),
             adaptive: false,
+            mind: false,
         });
         let minds = self.minds.iter().enumerate().map(|(at, mind)| AttackInfo {
             id: mind.id,
@@ -88,6 +91,7 @@ impl<P: Attack> Entry for Of<P> {
             cast: mind.cast,
             protocol: (at < self.own).then_some(P::ABOUT.name),
             adaptive: mind.adaptive,
+            mind: true,
         });
         let bounds = BOUNDS.iter().map(|bound| AttackInfo {
             id: bound.id,
@@ -95,12 +99,13 @@ impl<P: Attack> Entry for Of<P> {
             cast: &[],
             protocol: None,
             adaptive: true,
+            mind: false,
         });
         scripts.chain(minds).chain(bounds).collect()
     }
 
     fn deadline(&self, scenario: &Scenario) -> Option<Time> {
-        setup::make::<P>(scenario, &self.minds).plan.deadline
+        setup::make::<P>(scenario, &self.minds, 1).plan.deadline
     }
 
     fn run(&self, scenario: &Scenario, options: &Options) -> Run {

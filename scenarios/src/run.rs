@@ -86,7 +86,7 @@ pub struct Run {
 /// taken out by [`conclude`].
 pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options) -> Setup<P> {
     let purpose = Purpose { trace: options.trace, ..Purpose::JUDGE };
-    prepared(scenario, &minds(), purpose).0
+    prepared(scenario, &minds(), purpose, scenario.clients as usize).0
 }
 
 /// What is left of a run that was made from a [`prepare`]d setup.
@@ -172,6 +172,7 @@ pub(crate) fn explore<P: Attack>(scenario: &Scenario, minds: &[Mind<P>]) -> Expl
     Explored {
         verdict: judge.verdict(scenario, ended.end, ended.stopped_by == StoppedBy::Quiet),
         messages: judge.metrics().total.messages,
+        flooded: ended.flooded,
         noted: judge.noted().to_vec(),
         covered,
     }
@@ -184,6 +185,8 @@ pub struct Explored {
     pub verdict: Verdict,
     /// How many messages were sent.
     pub messages: u64,
+    /// Whether it was cut off, since too much happened in it.
+    pub flooded: bool,
     /// How often each numbered line of the pseudo-code fired at an honest party.
     pub noted: Vec<u64>,
     /// Pairs of a line and a state that it led to.
@@ -209,6 +212,8 @@ impl Purpose {
 struct Simulated {
     stopped_by: StoppedBy,
     end: Time,
+    /// Whether it was cut off.
+    flooded: bool,
     timing: Timing,
     evidence: Vec<Evidence>,
 }
@@ -259,8 +264,9 @@ fn prepared<P: Attack>(
     scenario: &Scenario,
     minds: &[Mind<P>],
     purpose: Purpose,
+    clients: usize,
 ) -> (Setup<P>, Time) {
-    let mut made = setup::make(scenario, minds);
+    let mut made = setup::make(scenario, minds, clients);
     let judge = Judge::new(scenario, &made.plan, &made.setup.context);
     made.setup.observers.push(Box::new(judge));
     if purpose.trace {
@@ -280,7 +286,7 @@ fn simulate<P: Attack>(
     minds: &[Mind<P>],
     purpose: Purpose,
 ) -> (Watched, Simulated) {
-    let (setup, limit) = prepared(scenario, minds, purpose);
+    let (setup, limit) = prepared(scenario, minds, purpose, 1);
     let context = setup.context.clone();
     let mut world = World::new(setup);
     let ended = if purpose.explore { bounded(&mut world) } else { Some(world.run()) };
@@ -293,6 +299,7 @@ fn simulate<P: Attack>(
     let simulated = Simulated {
         stopped_by,
         end: if ended == Some(Ended::Time) { limit } else { world.now() },
+        flooded: ended.is_none(),
         timing: Timing {
             elapsed: Duration::ZERO,
             deliveries: world.deliveries(),

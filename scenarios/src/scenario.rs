@@ -133,6 +133,8 @@ pub struct AttackSpec {
     pub parties: Vec<PartyId>,
     /// How many may be corrupted later.
     pub budget: usize,
+    /// Whether one mind carries it out, which sees every message: in the simulator only.
+    pub mind: bool,
 }
 
 /// A rule on single messages.
@@ -276,6 +278,8 @@ pub struct Scenario {
     pub stop_time: Option<Time>,
     /// For real runtimes: every duration times this.
     pub scale: u64,
+    /// For real runtimes: so many clients have keys.
+    pub clients: u64,
     /// What is expected.
     pub expect: Expect,
     /// What `compare` crosses.

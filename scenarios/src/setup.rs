@@ -28,12 +28,22 @@ pub(crate) struct Plan {
     pub stop: Stop,
     /// The requests that clients made, and when.
     pub requests: BTreeMap<RequestId, Time>,
+    /// Those of clients that the file knows nothing of: they reached a running network through
+    /// the ports of its parties. Everything is judged of them but by when they are decided.
+    pub others: BTreeMap<RequestId, Time>,
     /// For broadcasts: sender and digest of the value of each, in order.
     pub broadcasts: Vec<(PartyId, Digest)>,
     /// Who is honest whenever it is up: what they say is judged, and nobody may accuse them.
     pub honest: PartySet,
     /// Those of them of whom liveness expects something.
     pub judged: PartySet,
+}
+
+impl Plan {
+    /// When a client made a request, if one did.
+    pub(crate) fn asked(&self, id: &RequestId) -> Option<Time> {
+        self.requests.get(id).or_else(|| self.others.get(id)).copied()
+    }
 }
 
 /// What a run is made of, but for those who watch it.
@@ -44,9 +54,9 @@ pub(crate) struct Made<P: Protocol> {
     pub plan: Plan,
 }
 
-/// Makes a run.
-pub(crate) fn make<P: Attack>(scenario: &Scenario, minds: &[Mind<P>]) -> Made<P> {
-    let (context, signers, clients) = committee(scenario);
+/// Makes a run in which at least so many clients have keys.
+pub(crate) fn make<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], clients: usize) -> Made<P> {
+    let (context, signers, clients) = committee(scenario, clients);
     let params = P::params(&scenario.protocol.values);
     let demand = demand(scenario, &context, &clients);
     let traitors = scenario.traitors();
@@ -85,28 +95,49 @@ pub(crate) fn make<P: Attack>(scenario: &Scenario, minds: &[Mind<P>]) -> Made<P>
 
 /// The keys of the parties.
 pub(crate) fn keys(scenario: &Scenario) -> KeyRing {
-    committee(scenario).0.committee.ring().fresh()
+    committee(scenario, 1).0.committee.ring().fresh()
+}
+
+/// Where the keys of a run come from. INSECURE: whoever knows it can speak in any name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeySource {
+    /// What every signature is bound to.
+    pub instance: Digest,
+    /// From which all keys are drawn.
+    pub seed: Digest,
+    /// How many clients have one.
+    pub clients: usize,
+}
+
+impl KeySource {
+    /// That of a scenario.
+    pub fn of(scenario: &Scenario) -> KeySource {
+        let mut name = scenario.protocol.about.name.as_bytes().to_vec();
+        name.extend_from_slice(&scenario.seed.to_le_bytes());
+        name.extend_from_slice(&(scenario.n as u64).to_le_bytes());
+        name.extend_from_slice(&(scenario.f as u64).to_le_bytes());
+        let clients = match &scenario.workload.demand {
+            Demand::Clients { count, .. } => *count as usize,
+            Demand::Commands(_) | Demand::Inputs(_) => 1,
+        };
+        KeySource {
+            instance: Digest::of("byzlab/instance/1", &name),
+            seed: Digest::of("byzlab/keys/1", &name),
+            clients,
+        }
+    }
 }
 
 /// Keys, committee and clients. The instance is bound to the scenario, not to the scheme: both
 /// schemes give the same run but for signature bytes.
-fn committee(scenario: &Scenario) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
-    let mut name = scenario.protocol.about.name.as_bytes().to_vec();
-    name.extend_from_slice(&scenario.seed.to_le_bytes());
-    name.extend_from_slice(&(scenario.n as u64).to_le_bytes());
-    name.extend_from_slice(&(scenario.f as u64).to_le_bytes());
-    let instance = Digest::of("byzlab/instance/1", &name);
-    let seed = Digest::of("byzlab/keys/1", &name).0;
+fn committee(scenario: &Scenario, at_least: usize) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
+    let KeySource { instance, seed, clients } = KeySource::of(scenario);
     let ring = |purpose, count| {
-        KeyRing::insecure_from_seed(scenario.crypto, instance, purpose, count, &seed)
+        KeyRing::insecure_from_seed(scenario.crypto, instance, purpose, count, &seed.0)
             .expect("the decoder keeps to the possible numbers of parties")
     };
     let (parties, signers) = ring("party", scenario.n);
-    let count = match &scenario.workload.demand {
-        Demand::Clients { count, .. } => *count as usize,
-        Demand::Commands(_) | Demand::Inputs(_) => 1,
-    };
-    let (clients, client_signers) = ring("client", count);
+    let (clients, client_signers) = ring("client", clients.max(at_least));
     let context = Context {
         committee: Committee::new(parties, scenario.f).expect("the decoder checks f"),
         clients,
@@ -223,6 +254,7 @@ fn plan<P: Attack>(
         deadline,
         stop,
         requests: asked.requests.clone(),
+        others: BTreeMap::new(),
         broadcasts: asked.broadcasts.clone(),
         honest: scenario.honest(),
         judged: scenario.judged(),

@@ -1,24 +1,36 @@
 //! The command line: a file for each command.
 
+#[cfg(feature = "live")]
+mod client;
 mod compare;
 mod completions;
 mod explain;
 mod input;
 mod list;
+#[cfg(feature = "live")]
+mod load;
+#[cfg(feature = "live")]
+mod log;
 mod merge;
+mod network;
+#[cfg(feature = "live")]
+mod node;
 mod output;
 mod report;
 mod run;
 mod schema;
 mod search;
+#[cfg(feature = "live")]
+mod testnet;
 mod trace;
 mod verify_evidence;
 
 use std::io::{self, ErrorKind};
 
-use byzlab_scenarios::{Outcome, Problems, Registry};
+use byzlab_scenarios::{Outcome, Problems};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::Lab;
 use output::Output;
 
 /// Exit statuses; of several runs, the first of 4, 5, 1, 3, 0 that occurs.
@@ -60,10 +72,16 @@ impl Status {
 pub(crate) enum Failure {
     /// What the user gave is wrong.
     Usage(String),
+    /// A runtime cannot do what a file says.
+    CannotHonour(String),
     /// Files are wrong.
     Files(Vec<Problems>),
     /// Reading or writing failed.
     Io(String, io::Error),
+    /// The environment would not let us.
+    Environment(String),
+    /// A fault of byzlab itself.
+    Internal(String),
 }
 
 impl From<Box<Problems>> for Failure {
@@ -101,6 +119,10 @@ pub(crate) struct Common {
     /// When to use colours; NO_COLOR is honoured.
     #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
     color: When,
+    /// Tell on stderr what happens in a network; RUST_LOG says of what, such as byzlab_live=debug.
+    #[cfg(feature = "live")]
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    log: Option<log::Form>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -130,6 +152,18 @@ enum Command {
     Report(report::ReportArgs),
     /// Check whether a file proves guilt, from public keys alone.
     VerifyEvidence(verify_evidence::VerifyArgs),
+    /// Run with a process for each party, or keep such a network up.
+    #[cfg(feature = "live")]
+    Testnet(testnet::TestnetArgs),
+    /// One party of a network, as a process.
+    #[cfg(feature = "live")]
+    Node(node::NodeArgs),
+    /// Ask a running network for one thing.
+    #[cfg(feature = "live")]
+    Client(client::ClientArgs),
+    /// Put load on a running network and measure it.
+    #[cfg(feature = "live")]
+    Load(load::LoadArgs),
     /// Print the JSON Schema of scenario files.
     Schema,
     /// Print completions for a shell.
@@ -142,7 +176,8 @@ pub fn command() -> clap::Command {
 }
 
 /// Runs the command line of the process.
-pub(crate) fn main(registry: &Registry) -> i32 {
+pub(crate) fn main(lab: &Lab) -> i32 {
+    let registry = lab.registry();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -153,9 +188,19 @@ pub(crate) fn main(registry: &Registry) -> i32 {
     let json = matches!(&cli.command, Command::Run(args) if args.json)
         || matches!(&cli.command, Command::Compare(args) if args.forms.json)
         || matches!(&cli.command, Command::Merge(args) if args.forms.json);
+    #[cfg(feature = "live")]
+    let json = json
+        || matches!(&cli.command, Command::Load(args) if args.json)
+        || matches!(&cli.command, Command::Testnet(args) if testnet::is_json(args));
     let mut output = Output::new(cli.common.color);
+    #[cfg(feature = "live")]
+    if let Some(form) = cli.common.log
+        && let Err(failure) = log::start(form, output.paints_errors())
+    {
+        return tell(&failure, json, &mut output) as i32;
+    }
     let result = match &cli.command {
-        Command::Run(args) => run::run(args, registry, &mut output),
+        Command::Run(args) => run::run(args, lab, &mut output),
         Command::Explain(args) => explain::explain(args, registry, &mut output),
         Command::List(args) => list::list(args, registry, &mut output),
         Command::Compare(args) => compare::compare(args, registry, &mut output),
@@ -164,6 +209,14 @@ pub(crate) fn main(registry: &Registry) -> i32 {
         Command::Trace(args) => trace::trace(args, &mut output),
         Command::Report(args) => report::report(args, registry, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
+        #[cfg(feature = "live")]
+        Command::Testnet(args) => testnet::testnet(args, lab, &mut output),
+        #[cfg(feature = "live")]
+        Command::Node(args) => node::node(args, lab),
+        #[cfg(feature = "live")]
+        Command::Client(args) => client::client(args, &mut output),
+        #[cfg(feature = "live")]
+        Command::Load(args) => load::load(args, &mut output),
         Command::Schema => schema::schema(registry, &mut output),
         Command::Completions(args) => completions::completions(args, command(), &mut output),
     };
@@ -188,9 +241,17 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
             ];
             if usage.contains(&error.kind()) { Status::Usage } else { Status::Environment }
         }
-        Failure::Usage(message) => {
+        Failure::Usage(message) | Failure::CannotHonour(message) => {
             say("", message, json, output);
             Status::Usage
+        }
+        Failure::Environment(message) => {
+            say("", message, json, output);
+            Status::Environment
+        }
+        Failure::Internal(message) => {
+            say("", message, json, output);
+            Status::Internal
         }
         Failure::Files(files) => {
             for problems in files {

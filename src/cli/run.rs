@@ -8,8 +8,9 @@ use std::{
 
 use byzlab_crypto::Scheme;
 use byzlab_scenarios::{
-    Document, EvidenceFile, Options, Outcome, Registry, Run, Scenario,
+    Document, EvidenceFile, Options, Outcome, Registry, Run, SIM, Scenario,
     compare::quoted,
+    explain,
     page::{AboutRun, Shown, page},
     report::{Report, json, junit, summary, text},
 };
@@ -17,7 +18,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
 
-use super::{Failure, Status, input, output::Output};
+use super::{Failure, Status, input, network, output::Output};
+use crate::Lab;
 
 /// Arguments of `byzlab run`.
 #[derive(Args, Debug)]
@@ -31,9 +33,10 @@ pub(crate) struct RunArgs {
     /// Many seeds, on all cores: 0..1000, or 0..=999.
     #[arg(long, value_parser = parse_seeds)]
     seeds: Option<(u64, u64)>,
-    /// Where to run.
-    #[arg(long, value_enum, default_value_t = Runtime::Sim)]
-    runtime: Runtime,
+    /// Where to run, one after the other: the simulator, over libp2p in this process, or a process
+    /// for each party.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "sim")]
+    runtime: Vec<Runtime>,
     /// Set a value, as it would stand in the file: --set network.gst='"2s"'.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -58,9 +61,23 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Runtime {
+pub(crate) enum Runtime {
     /// The deterministic simulator.
     Sim,
+    /// Real sockets between the threads of this process.
+    Libp2p,
+    /// Real sockets between processes.
+    Processes,
+}
+
+impl Runtime {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Runtime::Sim => SIM,
+            Runtime::Libp2p => "libp2p",
+            Runtime::Processes => "processes",
+        }
+    }
 }
 
 /// A seed as people write it.
@@ -87,21 +104,18 @@ struct Job<'a> {
     document: &'a Document,
     path: &'a Path,
     seed: Option<u64>,
+    runtime: Runtime,
 }
 
-pub(crate) fn run(
-    args: &RunArgs,
-    registry: &Registry,
-    output: &mut Output,
-) -> Result<Status, Failure> {
-    let Runtime::Sim = args.runtime;
+pub(crate) fn run(args: &RunArgs, lab: &Lab, output: &mut Output) -> Result<Status, Failure> {
+    let registry = lab.registry();
     let files = input::files(&args.paths)?;
-    let documents = documents(args, &files, registry)?;
+    let (documents, files) = documents(args, &files, registry, output)?;
     for file in [&args.junit, &args.trace, &args.report, &args.evidence].into_iter().flatten() {
         probe(file)?;
     }
     let total = args.seeds.map_or(1, |(start, end)| end - start);
-    let total = total.saturating_mul(documents.len() as u64);
+    let total = total.saturating_mul((documents.len() * args.runtime.len()) as u64);
     let single =
         [("--trace", &args.trace), ("--report", &args.report), ("--evidence", &args.evidence)];
     for (option, file) in single {
@@ -113,10 +127,12 @@ pub(crate) fn run(
     let jobs = documents.iter().zip(&files).flat_map(|(document, path)| {
         let (start, end) = args.seeds.unwrap_or((0, 1));
         let seeds = (start..end).map(|seed| args.seeds.map_or(args.seed, |_| Some(seed)));
-        seeds.map(move |seed| Job { document, path, seed })
+        seeds.flat_map(move |seed| {
+            args.runtime.iter().map(move |runtime| Job { document, path, seed, runtime: *runtime })
+        })
     });
     catch_interrupts();
-    Suite { args, registry, output, total }.run(jobs)
+    Suite { args, lab, output, total }.run(jobs)
 }
 
 /// Everything is decoded and resolved before anything is run; what is wrong with any file is told.
@@ -124,8 +140,9 @@ fn documents(
     args: &RunArgs,
     files: &[PathBuf],
     registry: &Registry,
-) -> Result<Vec<Document>, Failure> {
-    let (mut documents, mut wrong) = (Vec::new(), Vec::new());
+    output: &Output,
+) -> Result<(Vec<Document>, Vec<PathBuf>), Failure> {
+    let (mut documents, mut kept, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
         let document = input::document(file, &args.set, registry).and_then(|document| {
             let scenario = document.resolve(args.seed, registry)?;
@@ -134,15 +151,24 @@ fn documents(
                 let hint = "set crypto = \"ed25519\" for --evidence";
                 return Err(Failure::Usage(format!("{}: {why}; {hint}", document.file)));
             }
+            let real = args.runtime.iter().find(|runtime| **runtime != Runtime::Sim);
+            real.map_or(Ok(()), |real| network::honours(*real, &scenario))?;
             Ok(document)
         });
         match document {
-            Ok(document) => documents.push(document),
+            Ok(document) => {
+                documents.push(document);
+                kept.push(file.clone());
+            }
+            // What was not named itself is left out.
+            Err(Failure::CannotHonour(why)) if !args.paths.contains(file) => {
+                output.note(&format!("left out: {why}"));
+            }
             Err(Failure::Files(problems)) => wrong.extend(problems),
             Err(other) => return Err(other),
         }
     }
-    if wrong.is_empty() { Ok(documents) } else { Err(Failure::Files(wrong)) }
+    if wrong.is_empty() { Ok((documents, kept)) } else { Err(Failure::Files(wrong)) }
 }
 
 /// The first interrupt stops cleanly, the second at once.
@@ -156,7 +182,7 @@ pub(crate) fn catch_interrupts() {
 
 struct Suite<'a> {
     args: &'a RunArgs,
-    registry: &'a Registry,
+    lab: &'a Lab,
     output: &'a mut Output,
     total: u64,
 }
@@ -171,7 +197,9 @@ impl Suite<'_> {
         let mut outcomes: Vec<(Outcome, String)> = Vec::new();
         let mut kept = Vec::new();
         while jobs.peek().is_some() && !INTERRUPTED.load(Ordering::SeqCst) {
-            let chunk: Vec<_> = jobs.by_ref().take(CHUNK).collect();
+            // Real networks get the machine for themselves.
+            let most = if self.args.runtime == [Runtime::Sim] { CHUNK } else { 1 };
+            let chunk: Vec<_> = jobs.by_ref().take(most).collect();
             let runs: Vec<Option<Result3>> = chunk
                 .par_iter()
                 .map(|job| {
@@ -183,7 +211,7 @@ impl Suite<'_> {
             for (job, run) in chunk.iter().zip(runs) {
                 let Some(run) = run else { continue };
                 let (scenario, run) = run?;
-                let repeat = repeat(self.args, job.path, scenario.seed);
+                let repeat = repeat(self.args, job, scenario.seed);
                 status = status.worse(Status::of(run.verdict.outcome));
                 if run.nondeterministic {
                     status = status.worse(Status::Internal);
@@ -223,16 +251,17 @@ impl Suite<'_> {
     }
 
     fn one(&self, job: &Job<'_>) -> Result3 {
-        let scenario = job.document.resolve(job.seed, self.registry)?;
-        let entry = self.registry.get(scenario.protocol.about.name);
-        let entry = entry.expect("the decoder takes protocols from the registry");
+        let registry = self.lab.registry();
+        let scenario = job.document.resolve(job.seed, registry)?;
         let options = Options { trace: self.records(), clock: self.args.timing.then_some(clock) };
-        let mut run = entry.run(&scenario, &options);
-        if !options.trace && self.draws(&run) {
-            run.trace = entry.run(&scenario, &Options { trace: true, clock: None }).trace;
-        }
+        let run = if job.runtime == Runtime::Sim {
+            self.simulated(&scenario, &options)
+        } else {
+            let text = explain(job.document, &scenario, registry);
+            network::run(self.lab, job.runtime, &scenario, &text, self.drawable(options))?
+        };
         if self.records() {
-            let repeat = repeat(self.args, job.path, scenario.seed);
+            let repeat = repeat(self.args, job, scenario.seed);
             self.recorded(&scenario, &run, repeat)?;
         }
         if let Some(file) = &self.args.evidence {
@@ -240,6 +269,21 @@ impl Suite<'_> {
             write(file, evidence.text().as_bytes())?;
         }
         Ok((scenario, run))
+    }
+
+    fn simulated(&self, scenario: &Scenario, options: &Options) -> Run {
+        let entry = self.lab.registry().get(scenario.protocol.about.name);
+        let entry = entry.expect("the decoder takes protocols from the registry");
+        let mut run = entry.run(scenario, options);
+        if !options.trace && self.draws(&run) {
+            run.trace = entry.run(scenario, &Options { trace: true, clock: None }).trace;
+        }
+        run
+    }
+
+    /// A run over a network cannot be made again to be drawn.
+    fn drawable(&self, options: Options) -> Options {
+        Options { trace: options.trace || (self.total == 1 && !self.args.json), ..options }
     }
 
     /// Whether every event is kept.
@@ -262,7 +306,7 @@ impl Suite<'_> {
         if let Some(file) = &self.args.report {
             let mut shown = Shown::begin(&scenario.name, &first).map_err(Failure::Usage)?;
             run.trace.iter().for_each(|record| shown.push(record));
-            write(file, page(&[shown], self.registry).as_bytes())?;
+            write(file, page(&[shown], self.lab.registry()).as_bytes())?;
         }
         Ok(())
     }
@@ -308,8 +352,12 @@ pub(crate) fn progress(runs: u64) -> ProgressBar {
 }
 
 /// The line that gives the same run again.
-fn repeat(args: &RunArgs, path: &Path, seed: u64) -> String {
-    let mut line = format!("byzlab run {} --seed {seed}", quoted(&path.display().to_string()));
+fn repeat(args: &RunArgs, job: &Job<'_>, seed: u64) -> String {
+    let file = quoted(&job.path.display().to_string());
+    let mut line = format!("byzlab run {file} --seed {seed}");
+    if job.runtime != Runtime::Sim {
+        line.push_str(&format!(" --runtime {}", job.runtime.name()));
+    }
     for set in &args.set {
         line.push_str(&format!(" --set {}", quoted(set)));
     }

@@ -194,7 +194,10 @@ const CHECKS = {
       .filter((line) => !/^\s+run\s/.test(line) && !/ms\s+\d+\s+shown /.test(line)));
     const row = one.findIndex((line, at) => line !== two[at]);
     equal(await page.evaluate(() => byzlab.parts), row, 'the first difference');
-    equal(await page.$$eval('canvas', (found) => found.length), 2, 'diagrams');
+    equal(await page.$$eval('.diagram canvas', (found) => found.length), 2, 'diagrams');
+    const places = await page.evaluate(() => byzlab.diagrams.map(({ diagram }) => (
+      (diagram.at(diagram.parts) - 104) / (diagram.width - 104))));
+    check(places.every((at) => at > 0 && at < 1), `the first difference is in view: ${places}`);
     equal(page.troubles, [], 'console');
     await page.context().close();
   },
@@ -247,30 +250,102 @@ const CHECKS = {
     await page.context().close();
   },
 
-  async 'a million events open'(chromium) {
-    const file = join(FOLDER, 'million.html');
-    const trace = join(FOLDER, 'million.jsonl');
-    // As long a run as the simulator would take seconds for: the same one again and again.
-    const [first, ...lines] = readFileSync(many.trace, 'utf8').trimEnd().split('\n');
-    const records = lines.map((line) => JSON.parse(line)).filter(({ what }) => what !== 'shown');
-    const [ids, end] = [records.at(-1).id, records.at(-1).at + 1];
-    const parts = [first];
-    for (let round = 0; parts.length < 1e6; round += 1) {
-      const [by, later] = [ids * round, end * round];
-      for (const { text, ...record } of records) {
-        const moved = { ...record, id: record.id + by, at: record.at + later };
-        if (record.cause !== undefined) moved.cause += by;
-        if (record.send !== undefined) moved.send += by;
-        parts.push(JSON.stringify(moved));
+  async 'certificates are drawn from the votes of the trace, and where two quorums meet'(chromium) {
+    const records = events(violated.trace);
+    const report = JSON.parse(byzlab('run', 'scenarios/library/beyond/hotstuff-amnesia.toml', '--json'));
+    const shown = report.violations.find(({ property }) => property === 'agreement').events
+      .map((id) => records.find((record) => record.id === id && record.what === 'decided'));
+    const page = await open(chromium, violated.page);
+    const drawn = () => page.evaluate(() => {
+      const { run } = byzlab.model;
+      const { certificates } = byzlab.diagrams[0].diagram;
+      return certificates.map(({ row, voters, votes }) => ({
+        id: run.id[row], voters, votes: [...votes].map(([party, vote]) => ({ party, id: run.id[vote] })),
+      }));
+    });
+    const pair = await drawn();
+    equal(pair.map(({ id }) => id).sort(), shown.map(({ id }) => id).sort(), 'the two decisions');
+    for (const { id, voters, votes } of pair) {
+      const decided = shown.find((record) => record.id === id);
+      equal(voters, decided.signers, 'voters');
+      for (const vote of votes) {
+        const sent = records.find((record) => record.id === vote.id && record.what === 'sent');
+        equal([sent.party, sent.digest, sent.kind], [vote.party, decided.digest, 'commit-vote'], 'a vote');
       }
     }
-    writeFileSync(trace, `${parts.join('\n')}\n`);
-    byzlab('report', trace, '--out', file);
+    const meet = pair[0].voters.filter((party) => pair[1].voters.includes(party));
+    const honest = meet.filter((party) => !report.fired.some((fault) => fault.party === party));
+    equal(honest, [], 'nobody honest voted for both');
+    check((await page.textContent('.votes')).includes(`meet in ${meet.join(' ')}: nobody honest`), 'in words');
+    await page.evaluate(() => byzlab.select(byzlab.model.decisions[0]));
+    await page.waitForFunction(() => byzlab.diagrams[0].diagram.certificates.length > 0);
+    check((await drawn()).some(({ id }) => id === records.find(({ what }) => what === 'decided').id), 'chosen');
+    equal(page.troubles, [], 'console');
+    await page.context().close();
+  },
+
+  async 'every honest decision of every protocol with certificates shows its votes'(chromium) {
+    for (const protocol of ['pbft', 'pbft-classic', 'hotstuff', 'hotstuff-chained']) {
+      const [file, trace, scenario] = ['html', 'jsonl', 'toml'].map((end) => join(FOLDER, `votes-${protocol}.${end}`));
+      writeFileSync(scenario, `protocol = "${protocol}"\nn = 4\n[network]\ndelay.uniform = ["5ms", "20ms"]\n`
+        + '[workload]\ncommands = 8\n');
+      byzlab('run', scenario, '--report', file, '--trace', trace);
+      const page = await open(chromium, file);
+      const found = await page.evaluate(() => byzlab.model.decisions.map((row) => {
+        byzlab.select(row);
+        byzlab.diagrams[0].diagram.draw();
+        return byzlab.diagrams[0].diagram.certificates.map(({ voters }) => voters.join(' ')).join();
+      }));
+      const decided = events(trace).filter(({ what }) => what === 'decided');
+      equal(found, decided.map(({ signers }) => signers.join(' ')), protocol);
+      check(found.length >= 32 && found.every((voters) => voters.length >= 5), `${protocol}: ${found}`);
+      await page.context().close();
+    }
+  },
+
+  async 'the strip counts the whole run, and moves what is in view'(chromium) {
+    const page = await open(chromium, many.page);
+    const [sum, all] = await page.evaluate(() => [
+      byzlab.strip.counts().reduce((one, other) => one + other, 0), byzlab.model.arrivals.length]);
+    equal(sum, all, 'messages counted');
+    await page.evaluate(() => byzlab.scale.show(0, byzlab.scale.length * 0.1));
+    const box = await page.locator('canvas.strip').boundingBox();
+    await page.mouse.click(box.x + box.width * 0.6, box.y + box.height / 2);
+    const middle = () => page.evaluate(() => (
+      (byzlab.scale.start + byzlab.scale.stop) / 2 / byzlab.scale.length));
+    const here = await middle();
+    check(Math.abs(here - 0.6) < 0.01, `a click at 0.6 shows ${here}`);
+    await page.focus('canvas.strip');
+    await page.keyboard.press('ArrowRight');
+    check(Math.abs(await middle() - here - 0.025) < 0.001, `a quarter of the view further: ${await middle()}`);
+    await page.keyboard.press('Home');
+    check(await page.evaluate(() => byzlab.scale.start <= 0), 'the start');
+    const small = await open(chromium, violated.page);
+    equal(await small.isVisible('canvas.strip'), small.troubles.length === 0
+      && await small.evaluate(() => byzlab.model.arrivals.length > 150), 'only where it is worth it');
+    equal(page.troubles, [], 'console');
+    await page.context().close();
+    await small.context().close();
+  },
+
+  async 'a run of a million events opens'(chromium) {
+    const [file, scenario] = [join(FOLDER, 'million.html'), join(FOLDER, 'million.toml')];
+    writeFileSync(scenario, 'protocol = "pbft"\nn = 16\nseed = 3\ncrypto = "ideal"\n'
+      + '[network]\ndelay.uniform = ["5ms", "20ms"]\n'
+      + '[[byzantine]]\nparties = [3, 7]\nbehaviour = "equivocate"\n'
+      + '[[byzantine]]\nparties = [11]\nbehaviour = "silent"\n[workload]\ncommands = 800\n');
+    const report = JSON.parse(byzlab('run', scenario, '--json', '--report', file));
     const page = await open(chromium, file);
     equal(await page.getAttribute('html', 'data-ready'), 'yes', 'ready');
-    equal(await page.evaluate(() => byzlab.model.run.rows), parts.length - 1, 'events');
+    const [rows, arrived] = await page.evaluate(() => [
+      byzlab.model.run.rows, byzlab.model.arrivals.length]);
+    check(rows >= 1e6, `${rows} events`);
+    const still = report.metrics.messages - arrived;
+    check(still >= 0 && still < 16 * 16 * 4, `${still} of ${report.metrics.messages} messages are on their way`);
+    await page.evaluate(() => byzlab.notable(1));
+    check((await page.textContent('.live')).startsWith('Event '), 'steps');
     equal(page.troubles, [], 'console');
-    console.log(`      ${parts.length - 1} events, ${statSync(file).size} bytes`);
+    console.log(`      ${rows} events, ${statSync(file).size} bytes`);
     await page.context().close();
   },
 };

@@ -9,8 +9,8 @@ use byzlab::{
 pub(crate) const MARKS: [&str; 2] =
     ["<!-- Made by runs: BYZLAB_BLESS=1 cargo test --test docs -->", "<!-- So far. -->"];
 
-/// The table, after every protocol was found to do what its post states.
-pub(crate) fn render(lab: &Lab) -> String {
+/// The table, after every protocol was found to do what its post states, or the page to say why not.
+pub(crate) fn render(lab: &Lab, page: &str) -> String {
     let mut out = format!("| {} |\n|{}\n", HEADS.join(" | "), "---|".repeat(HEADS.len()));
     for entry in lab.registry().entries() {
         let stated = Stated::measure(entry, lab.registry());
@@ -18,6 +18,8 @@ pub(crate) fn render(lab: &Lab) -> String {
         let (growth, fitted) = stated.growth;
         let fitted = fitted.expect("four sizes");
         assert!((fitted - growth as f64).abs() < 0.2, "{}: {growth}, {fitted}", entry.about().name);
+        let why = format!("- **`{}`, a lost view.** ", entry.about().name);
+        assert!(!stated.loses_otherwise() || page.contains(&why), "not explained: {why}");
         out.push_str(&format!("| {} |\n", stated.row().join(" | ")));
     }
     out

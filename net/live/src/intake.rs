@@ -13,6 +13,8 @@ use byzlab_protocols::{Context, Packet, Protocol, Request, Time};
 
 use crate::{
     Clock,
+    clients::Replies,
+    commits::Commits,
     frame::{self, SendId, packet_of},
     transport::Inbound,
 };
@@ -81,6 +83,8 @@ pub struct Intake<P: Protocol> {
     inbox: SyncSender<(Time, Incoming<P>)>,
     pub(crate) shares: Arc<Shares>,
     dropped: Arc<AtomicUsize>,
+    pub(crate) replies: Arc<Replies>,
+    pub(crate) commits: Arc<Commits>,
 }
 
 impl<P: Protocol> Clone for Intake<P> {
@@ -91,6 +95,8 @@ impl<P: Protocol> Clone for Intake<P> {
             inbox: self.inbox.clone(),
             shares: self.shares.clone(),
             dropped: self.dropped.clone(),
+            replies: self.replies.clone(),
+            commits: self.commits.clone(),
         }
     }
 }
@@ -121,18 +127,38 @@ impl<P: Protocol> Intake<P> {
             inbox: sender,
             shares: Arc::new(Shares::new(context.committee.n())),
             dropped: Arc::new(AtomicUsize::new(0)),
+            replies: Arc::default(),
+            commits: Arc::default(),
         };
         (intake.clone(), Inbox { receiver, intake })
     }
 
-    /// A client's request reaches the party.
-    pub fn request(&self, request: Request) {
+    /// A client's request reaches the party. False if there is no room for it.
+    pub fn request(&self, request: Request) -> bool {
         if !self.shares.take_request() {
-            return self.drop_one();
+            self.drop_one();
+            return false;
         }
-        if !self.put(Incoming::Request(request)) {
+        let taken = self.put(Incoming::Request(request));
+        if !taken {
             self.shares.give_request();
         }
+        taken
+    }
+
+    /// Where the replies of the party appear, once all before them is durable.
+    pub fn replies(&self) -> &Arc<Replies> {
+        &self.replies
+    }
+
+    /// What the party wrote down so far.
+    pub fn commits(&self) -> &Arc<Commits> {
+        &self.commits
+    }
+
+    /// What everybody knows.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
     }
 
     /// How many frames were dropped since nobody took them in time.
@@ -192,7 +218,9 @@ mod tests {
             (0..INBOX as u64).for_each(|number| intake.frame(PartyId(1), small(number)));
             let command = Command { seq: 1, payload: Vec::new() };
             let request = Arc::new(client[0].sign(command));
-            (0..INBOX).for_each(|_| intake.request(request.clone()));
+            (0..INBOX).for_each(|_| {
+                intake.request(request.clone());
+            });
             let dropped = intake.dropped();
             assert!(dropped > INBOX, "{dropped}");
             for party in PartyId::all(n).filter(|party| *party != PartyId(1)) {

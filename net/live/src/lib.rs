@@ -8,26 +8,44 @@
 //! journals.
 
 mod actor;
+pub mod clients;
 mod clock;
+mod commits;
+mod fleet;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod http;
 mod intake;
 pub mod journal;
 mod line;
 mod link;
 mod node;
+mod party;
+mod process;
+mod processes;
 mod replay;
 mod shaper;
 mod store;
+mod threads;
 mod timers;
 pub mod transport;
 
 pub use actor::{Panicked, Parts};
 pub use clock::{Clock, unix_ns};
+pub use commits::Commits;
+pub use fleet::{Crew, FleetError, Look, Plan, SeatState, conduct};
 pub use frame::SendId;
 pub use intake::{Inbox, Intake};
+/// The address of a transport.
+pub use libp2p::Multiaddr;
 pub use line::Line;
-pub use link::{Link, Outgoing, Shaped};
+pub use link::{Faults, Link, Outgoing, Shaped};
 pub use node::{Node, NodeConfig, NodeError, Status};
+pub use party::{Common, Home, Joined, Party, PartyError};
+pub use process::Member;
+pub use processes::{Launch, Processes};
 pub use replay::{Replay, ReplayError, Replayed, replay};
 pub use shaper::{Fate, Shaper};
 pub use store::{Change, FORMAT, Kept, Loaded, Owner, Store, StoreError};
+pub use threads::{PATIENCE, Threads, loopback, runtime};

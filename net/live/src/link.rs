@@ -23,17 +23,33 @@ pub struct Outgoing {
     pub frame: Bytes,
 }
 
-/// The fault layer of a party, in a run and in its replay: a quarter of Δ is left for the network
-/// that is really there.
-pub(crate) fn shaper(
-    own: PartyId,
-    n: usize,
-    network: &Network,
-    environment: &Environment,
-    rules: &[MessageRule],
-) -> Shaper {
-    let slack = Span(network.delta.0 / 4);
-    Shaper::new(own, n, network.clone(), environment.clone(), rules.to_vec(), slack)
+/// What the fault layer makes of the network that is really there, in a run and in its replay.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    /// The network that a run is to have.
+    pub network: Network,
+    /// What happens from outside.
+    pub environment: Environment,
+    /// Rules on single messages.
+    pub rules: Vec<MessageRule>,
+}
+
+impl Faults {
+    /// Those of a setup.
+    pub fn of<P: Protocol>(setup: &Setup<P>) -> Faults {
+        Faults {
+            network: setup.network.clone(),
+            environment: setup.environment.clone(),
+            rules: setup.rules.clone(),
+        }
+    }
+
+    /// The fault layer of a party: a quarter of Δ is left for the network that is really there.
+    pub(crate) fn shaper(&self, own: PartyId, n: usize) -> Shaper {
+        let Faults { network, environment, rules } = self.clone();
+        let slack = Span(network.delta.0 / 4);
+        Shaper::new(own, n, network, environment, rules, slack)
+    }
 }
 
 /// The link of a party through the fault layer: each frame gets its fate and is handed on when
@@ -51,18 +67,18 @@ pub struct Shaped {
 const HELD_BYTES: usize = 64 << 20;
 
 impl Shaped {
-    /// The link of a party in the network of a setup; `forward` hands a frame to the transport.
+    /// The link of a party in a committee of `n`; `forward` hands a frame to the transport.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new<P: Protocol>(
+    pub fn new(
         own: PartyId,
-        setup: &Setup<P>,
+        n: usize,
+        faults: &Faults,
         clock: Clock,
         forward: impl Fn(PartyId, Bytes) + Send + Sync + 'static,
     ) -> Shaped {
-        let n = setup.context.committee.n();
-        let shaper = shaper(own, n, &setup.network, &setup.environment, &setup.rules);
+        let shaper = faults.shaper(own, n);
         let forward: Arc<dyn Fn(PartyId, Bytes) + Send + Sync> = Arc::new(forward);
         let deliver = forward.clone();
         let line = Line::start(HELD_BYTES, move |to, frame| deliver(to, frame));

@@ -24,13 +24,16 @@ use std::{
 
 use byzlab_crypto::{PartyId, Reject};
 use byzlab_protocols::{
-    Context, Effect, Input, Packet, Protocol, Request, Stored, Target, Time, View,
+    Context, Effect, Input, Packet, Protocol, Reply, Request, Stored, Target, Time, View,
 };
 use byzlab_sim::Arrival;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     actor::{Actor, Leaving, Output, Parts},
+    clients::Replies,
     clock::Clock,
+    commits::Commits,
     frame::{self, SendId},
     intake::{Inbox, Incoming, Intake, Shares},
     journal::{Entry, Happened, JournalError, Writer},
@@ -54,7 +57,7 @@ pub enum NodeError {
 }
 
 /// What the world is shown of a party.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     /// The view that it is in.
     pub view: View,
@@ -80,6 +83,8 @@ pub struct NodeConfig<P: Protocol> {
     pub journals: PathBuf,
     /// The requests that reach it, by time.
     pub arrivals: Vec<Arrival>,
+    /// What it had shown when it was killed, if it comes back.
+    pub shown: Status,
     /// The clock.
     pub clock: Clock,
 }
@@ -111,10 +116,17 @@ impl<P: Protocol> Node<P> {
         let (journal, incarnation) = Writer::create(&config.journals, &owner)?;
         let killed = Arc::new(AtomicBool::new(false));
         let (batches, gathered) = sync_channel(BATCHES);
-        let committer =
-            Committer { store: Arc::new(store), journal, link, show, killed: killed.clone() };
-        let committer = spawn("committer", move || committer.run(&gathered));
         let intake = inbox.intake.clone();
+        let committer = Committer {
+            store: Arc::new(store),
+            journal,
+            link,
+            show,
+            replies: intake.replies.clone(),
+            commits: intake.commits.clone(),
+            killed: killed.clone(),
+        };
+        let committer = spawn("committer", move || committer.run(&gathered));
         let _ = intake.clock.set(config.clock);
         let driver = Driver {
             actor: Actor::new(&config.parts, config.party),
@@ -126,7 +138,7 @@ impl<P: Protocol> Node<P> {
             arrivals: config.arrivals.into(),
             pending: VecDeque::new(),
             shares: intake.shares.clone(),
-            status: Status::default(),
+            status: config.shown,
             batch: Batch::default(),
             stopping: false,
             killed: killed.clone(),
@@ -189,6 +201,7 @@ struct Batch {
     entries: Vec<Entry>,
     change: Change,
     outgoing: Vec<Outgoing>,
+    replies: Vec<Reply>,
     status: Status,
 }
 
@@ -197,6 +210,7 @@ impl Batch {
         self.entries.extend(later.entries);
         self.change.then(later.change);
         self.outgoing.extend(later.outgoing);
+        self.replies.extend(later.replies);
         self.status = later.status;
     }
 }
@@ -206,6 +220,8 @@ struct Committer<L, S> {
     journal: Writer,
     link: L,
     show: S,
+    replies: Arc<Replies>,
+    commits: Arc<Commits>,
     killed: Arc<AtomicBool>,
 }
 
@@ -231,6 +247,7 @@ impl<L: Link, S: Fn(Status)> Committer<L, S> {
         if dead() {
             return Ok(false);
         }
+        let begun = Instant::now();
         batch.entries.iter().for_each(|entry| self.journal.add(entry));
         self.journal.flush()?;
         if dead() {
@@ -239,12 +256,14 @@ impl<L: Link, S: Fn(Status)> Committer<L, S> {
         if !batch.change.is_empty() {
             self.store.commit(&batch.change)?;
         }
+        self.commits.add(batch.entries.len(), !batch.change.is_empty(), begun.elapsed());
         for outgoing in batch.outgoing {
             if dead() {
                 return Ok(false);
             }
             self.link.carry(outgoing);
         }
+        self.replies.publish(batch.replies);
         (self.show)(batch.status);
         Ok(true)
     }
@@ -326,6 +345,7 @@ impl<P: Protocol> Driver<P> {
                 }
             }
         } else {
+            // Clients ask again: what they ask for is a reliable input.
             self.now = self.clock.now();
         }
         self.step(self.now, &Input::Start(stored), started);
@@ -460,6 +480,7 @@ impl<P: Protocol> Output<P> for Gather<'_> {
                 self.status.executed += installed.requests.len() as u64;
             }
             Effect::Enter(view) => self.status.view = view,
+            Effect::Reply(reply) => self.batch.replies.push(reply),
             _ => {}
         }
     }

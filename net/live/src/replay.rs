@@ -13,7 +13,7 @@ use byzlab_crypto::{PartyId, PartySet, Reject};
 use byzlab_protocols::{
     Effect, Input, Packet, Protocol, RequestId, Target, Time, smr::check_request,
 };
-use byzlab_sim::{Bound, Crash, Environment, MessageRule, Network};
+use byzlab_sim::{Bound, Crash};
 use byzlab_trace::{Change, Detail, EventId, FaultId, Observer, Recorder, What, Why};
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     actor::{Actor, Leaving, Output, Parts},
     frame::{SendId, packet_of},
     journal::{Entry, Happened, Life},
-    link::{receivers, shaper},
+    link::{Faults, receivers},
     store::Kept,
 };
 
@@ -29,12 +29,8 @@ use crate::{
 pub struct Replay<P: Protocol> {
     /// What the seats were made of.
     pub parts: Parts<P>,
-    /// The network that the run was to have.
-    pub network: Network,
-    /// What happened from outside.
-    pub environment: Environment,
-    /// Rules on single messages.
-    pub rules: Vec<MessageRule>,
+    /// What the fault layer made of the network.
+    pub faults: Faults,
     /// Who watches.
     pub observers: Vec<Box<dyn Observer>>,
     /// Whether parties show their state.
@@ -120,9 +116,7 @@ struct Sent {
 /// What the recorder and the network know; apart from the seats, since a step borrows one.
 struct Scene<P: Protocol> {
     recorder: Recorder,
-    network: Network,
-    environment: Environment,
-    rules: Vec<MessageRule>,
+    faults: Faults,
     corrupted: PartySet,
     n: usize,
     shapers: Vec<Shaper>,
@@ -130,6 +124,8 @@ struct Scene<P: Protocol> {
     witnessed: Vec<Arc<Packet<P>>>,
     deliveries: u64,
     now: Time,
+    /// When each party was down.
+    down: Vec<Vec<(Time, Time)>>,
 }
 
 /// Replays a run.
@@ -140,9 +136,7 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
     let n = replay.parts.context.committee.n();
     let mut scene = Scene {
         recorder: Recorder::new::<P>(n, replay.observers),
-        network: replay.network,
-        environment: replay.environment,
-        rules: replay.rules,
+        faults: replay.faults,
         corrupted: replay.parts.corrupted,
         n,
         shapers: Vec::new(),
@@ -150,13 +144,15 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
         witnessed: Vec::new(),
         deliveries: 0,
         now: Time::ZERO,
+        down: Vec::new(),
     };
     scene.shapers = PartyId::all(n).map(|party| scene.shaper(party)).collect();
     let seats = PartyId::all(n).zip(&replay.lives).map(|(party, lives)| {
-        let crashes = scene.environment.crashes.iter().filter(|crash| crash.party == party);
+        let crashes = scene.faults.environment.crashes.iter().filter(|crash| crash.party == party);
         Seat::new(lives, crashes)
     });
     let seats: Vec<Seat<P>> = seats.collect();
+    scene.down = seats.iter().map(|seat| seat.down.clone()).collect();
     let mut stage =
         Stage { parts: replay.parts, lives: replay.lives, show: replay.show, seats, scene };
     let panicked = stage.play()?;
@@ -190,10 +186,6 @@ impl<P: Protocol> Seat<P> {
     fn end(&self) -> Time {
         self.line.last().map_or(Time::ZERO, |(at, _)| *at)
     }
-
-    fn is_down_within(&self, from: Time, until: Time) -> bool {
-        self.down.iter().any(|(begin, end)| *begin <= until && from < *end)
-    }
 }
 
 struct Stage<P: Protocol> {
@@ -224,8 +216,9 @@ impl<P: Protocol> Stage<P> {
                     seat.actor = None;
                     if !self.parts.corrupted.contains(party) {
                         self.scene.recorder.trigger(party, What::Crashed);
-                        if let Some(fault) = fault {
-                            self.scene.recorder.fired(party, fault);
+                        match fault {
+                            Some(fault) => self.scene.recorder.fired(party, fault),
+                            None => self.scene.killed(party),
                         }
                     }
                 }
@@ -318,8 +311,7 @@ impl<P: Protocol> Stage<P> {
 
 impl<P: Protocol> Scene<P> {
     fn shaper(&self, own: PartyId) -> Shaper {
-        let (network, environment) = (&self.network, &self.environment);
-        shaper(own, self.n, network, environment, &self.rules)
+        self.faults.shaper(own, self.n)
     }
 
     fn begin(&mut self, at: Time) {
@@ -329,13 +321,21 @@ impl<P: Protocol> Scene<P> {
 
     /// What happens to the network, the last first.
     fn changes(&self) -> Vec<(Time, Change)> {
-        let cuts = self.environment.cuts.iter();
+        let cuts = self.faults.environment.cuts.iter();
         let mut changes: Vec<_> =
             cuts.flat_map(|cut| [(cut.from, Change::Cut), (cut.until, Change::Heal)]).collect();
-        changes.extend((self.network.gst > Time::ZERO).then_some((self.network.gst, Change::Gst)));
+        changes.extend(
+            (self.faults.network.gst > Time::ZERO)
+                .then_some((self.faults.network.gst, Change::Gst)),
+        );
         changes.sort_by_key(|(at, _)| *at);
         changes.reverse();
         changes
+    }
+
+    /// Whether a party was down at some moment between these.
+    fn is_down_within(&self, party: PartyId, from: Time, until: Time) -> bool {
+        self.down[party.index()].iter().any(|(begin, end)| *begin <= until && from < *end)
     }
 
     fn are_honest(&self, one: PartyId, other: PartyId) -> bool {
@@ -345,6 +345,12 @@ impl<P: Protocol> Scene<P> {
     fn broken(&mut self, from: PartyId, to: PartyId, at: Time, why: &str) {
         let text = format!("{why}: from {from} to {to}, sent at {at}");
         self.recorder.event(to, What::OutOfModel, Detail::Text(&text));
+    }
+
+    /// An honest party went down, and nothing in the scenario says so.
+    fn killed(&mut self, party: PartyId) {
+        let text = format!("party {party} was killed, which is not in the scenario");
+        self.recorder.event(party, What::OutOfModel, Detail::Text(&text));
     }
 
     /// A packet arrives.
@@ -361,7 +367,10 @@ impl<P: Protocol> Scene<P> {
             Some(sent) => {
                 sent.done.insert(to);
                 let (event, hops, at) = (sent.event, sent.hops, sent.at);
-                if self.are_honest(from, to) && !self.network.bound(at).allows(self.now) {
+                let bound = self.faults.network.bound(at);
+                // A message to a party that is down may be lost, or wait until it is back.
+                let down = self.is_down_within(to, at, bound.latest());
+                if self.are_honest(from, to) && !bound.allows(self.now) && !down {
                     let why =
                         format!("a message arrived at {}, later than the model allows", self.now);
                     self.broken(from, to, at, &why);
@@ -386,14 +395,14 @@ impl<P: Protocol> Scene<P> {
     fn missing(&mut self, seats: &[Seat<P>]) {
         let mut late = Vec::new();
         for ((from, _), sent) in &self.sends {
-            let Bound::By(latest) = self.network.bound(sent.at) else { continue };
+            let Bound::By(latest) = self.faults.network.bound(sent.at) else { continue };
             // What a party that was killed had not handed over is as if never sent.
-            if seats[from.index()].is_down_within(sent.at, latest) {
+            if self.is_down_within(*from, sent.at, latest) {
                 continue;
             }
             for to in receivers(sent.to, *from, self.n) {
                 let seat = &seats[to.index()];
-                let there = latest < seat.end() && !seat.is_down_within(sent.at, latest);
+                let there = latest < seat.end() && !self.is_down_within(to, sent.at, latest);
                 if there && self.are_honest(*from, to) && !sent.done.contains(to) {
                     late.push((*from, to, sent.at));
                 }

@@ -12,7 +12,8 @@ use std::{
 
 use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, PartySet, Scheme};
 use byzlab_live::{
-    Clock, Intake, Link, Node, NodeConfig, Outgoing, Owner, Parts, Replay, ReplayError, Status,
+    Clock, Faults, Intake, Link, Node, NodeConfig, Outgoing, Owner, Parts, Replay, ReplayError,
+    Status,
     journal::{self, Happened, Life},
     replay,
     transport::Inbound,
@@ -157,6 +158,7 @@ impl<P: Attack> Run<P> {
             disk: self.folder.join(format!("disk-{party}")),
             journals: self.folder.join(format!("journals-{party}")),
             arrivals: self.arrivals.clone(),
+            shown: Status::default(),
             clock: self.clock,
         };
         let shown = self.shown.clone();
@@ -226,9 +228,7 @@ impl<P: Attack> Run<P> {
         };
         let replayed = replay(Replay {
             parts: self.parts.clone(),
-            network,
-            environment: Environment::default(),
-            rules: Vec::new(),
+            faults: Faults { network, environment: Environment::default(), rules: Vec::new() },
             observers: vec![Box::new(Log::default())],
             show: false,
             lives,

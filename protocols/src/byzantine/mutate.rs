@@ -53,10 +53,8 @@ fn change<P: Attack>(
     material: &Material<'_, P>,
 ) -> Option<P::Wire> {
     let mut value = serde_json::to_value(wire).ok()?;
-    let mut paths = Vec::new();
-    leaves(&value, &mut String::new(), &mut paths);
-    let path = stream.pick(&paths)?.clone();
-    let leaf = value.pointer_mut(&path)?;
+    let mut place = stream.below(places(&value));
+    let leaf = place_at(&mut value, &mut place)?;
     *leaf = match &*leaf {
         Value::Number(number) => {
             let number = number.as_u64().unwrap_or_default();
@@ -83,30 +81,43 @@ fn change<P: Attack>(
     P::resign(&serde_json::from_value(value).ok()?, material)
 }
 
-/// The paths of all leaves that are not signatures, and of lists.
-fn leaves(value: &Value, path: &mut String, paths: &mut Vec<String>) {
-    let length = path.len();
+/// Whether a value may be changed as a whole: a leaf, or a list of more than numbers.
+fn is_place(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.first().is_some_and(|item| !item.is_number()),
+        Value::Number(_) | Value::String(_) => true,
+        Value::Object(_) | Value::Null | Value::Bool(_) => false,
+    }
+}
+
+/// How many places of a value may be changed. Signatures may not.
+fn places(value: &Value) -> u64 {
+    let inside: u64 = match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(name, _)| *name != "signature");
+            fields.map(|(_, field)| places(field)).sum()
+        }
+        Value::Array(items) => items.iter().map(places).sum(),
+        _ => 0,
+    };
+    u64::from(is_place(value)) + inside
+}
+
+/// The place with so many before it, which are counted down.
+fn place_at<'a>(value: &'a mut Value, before: &mut u64) -> Option<&'a mut Value> {
+    if is_place(value) {
+        match before.checked_sub(1) {
+            None => return Some(value),
+            Some(fewer) => *before = fewer,
+        }
+    }
     match value {
         Value::Object(fields) => {
-            for (name, field) in fields.iter().filter(|(name, _)| *name != "signature") {
-                path.push('/');
-                path.push_str(name);
-                leaves(field, path, paths);
-                path.truncate(length);
-            }
+            let mut fields = fields.iter_mut().filter(|(name, _)| *name != "signature");
+            fields.find_map(|(_, field)| place_at(field, before))
         }
-        Value::Array(items) => {
-            if items.first().is_some_and(|item| !item.is_number()) {
-                paths.push(path.clone());
-            }
-            for (at, item) in items.iter().enumerate() {
-                path.push_str(&format!("/{at}"));
-                leaves(item, path, paths);
-                path.truncate(length);
-            }
-        }
-        Value::Null | Value::Bool(_) => {}
-        Value::Number(_) | Value::String(_) => paths.push(path.clone()),
+        Value::Array(items) => items.iter_mut().find_map(|item| place_at(item, before)),
+        _ => None,
     }
 }
 
@@ -131,7 +142,7 @@ fn changed<P: Attack>(wire: &P::Wire, fields: &[(String, Value)]) -> Result<P::W
     for (path, field) in fields {
         let found = value.pointer_mut(&format!("/{}", path.replace('.', "/")));
         let Some(found) = found else {
-            return Err(Misfit::NoField(path.clone(), paths(&value)));
+            return Err(Misfit::NoField(path.clone(), paths(&value, "")));
         };
         *found = field.clone();
         if let Err(error) = serde_json::from_value::<P::Wire>(value.clone()) {
@@ -141,11 +152,24 @@ fn changed<P: Attack>(wire: &P::Wire, fields: &[(String, Value)]) -> Result<P::W
     Ok(serde_json::from_value(value).expect("each value was tried"))
 }
 
-/// The paths of all fields that can be set, as files write them.
-fn paths(value: &Value) -> Vec<String> {
-    let mut paths = Vec::new();
-    leaves(value, &mut String::new(), &mut paths);
-    paths.iter().map(|path| path.trim_start_matches('/').replace('/', ".")).collect()
+/// The paths of all fields that may be changed, as files write them.
+fn paths(value: &Value, path: &str) -> Vec<String> {
+    let own = is_place(value) && !path.is_empty();
+    let inside = |name: &str, field: &Value| match path {
+        "" => paths(field, name),
+        path => paths(field, &format!("{path}.{name}")),
+    };
+    let inside: Vec<_> = match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(name, _)| *name != "signature");
+            fields.flat_map(|(name, field)| inside(name, field)).collect()
+        }
+        Value::Array(items) if own => {
+            items.iter().enumerate().flat_map(|(at, item)| inside(&at.to_string(), item)).collect()
+        }
+        _ => Vec::new(),
+    };
+    own.then(|| path.to_owned()).into_iter().chain(inside).collect()
 }
 
 /// Sets fields of a message by their paths in its serde form, such as `Vote.body.view`, and

@@ -164,11 +164,10 @@ impl PbftClassic {
         stable.min(self.ledger.slot()).max(stable.saturating_sub(self.window()))
     }
 
-    /// Up to where f + 1 parties are, or say so: one of them is honest.
-    pub(super) fn known(&self) -> u64 {
-        let mut claims: Vec<u64> = self.claims.values().copied().collect();
-        claims.sort_unstable_by(|a, b| b.cmp(a));
-        claims.get(self.context.committee.f()).copied().unwrap_or(0)
+    /// Whether f + 1 parties are further, or say so: one of them is honest.
+    fn is_behind(&self) -> bool {
+        let further = self.claims.values().filter(|slot| **slot > self.ledger.slot());
+        further.count() >= self.context.committee.one_honest()
     }
 
     /// A party says that it is at a slot.
@@ -179,7 +178,7 @@ impl PbftClassic {
 
     /// Whether a request waits, or a slot that others have got: somebody has to act.
     pub(super) fn waits(&self) -> bool {
-        !self.pool.is_empty() || self.known() > self.ledger.slot()
+        !self.pool.is_empty() || self.is_behind()
     }
 
     /// Whether anything is lacking. Else the party is quiet.

@@ -125,6 +125,15 @@ impl Stated {
             && self.responsive.is_none_or(|responsive| responsive == self.is_responsive())
     }
 
+    /// Whether a lost view costs another power of n than is stated, in words or bytes.
+    pub fn loses_otherwise(&self) -> bool {
+        let measured = fit::exponent(&self.lost_bytes);
+        let (Some((stated, _)), Some(measured)) = (self.view_change, measured) else {
+            return self.view_change.is_some() != measured.is_some();
+        };
+        (measured - stated as f64).abs() > 0.25
+    }
+
     /// The cells of its row: protocol, hops, messages, growth, responsive, lost view.
     pub fn row(&self) -> [String; 6] {
         let yes = |flag| if flag { "yes" } else { "no" };

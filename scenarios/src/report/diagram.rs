@@ -85,6 +85,8 @@ struct Story {
     traitors: Vec<u16>,
     /// Those whom the violation concerns.
     concerned: Vec<u16>,
+    /// Who certified each value that was decided.
+    quorums: Vec<(String, Vec<u16>)>,
 }
 
 impl Story {
@@ -137,6 +139,7 @@ impl Story {
         Some(Story {
             left_out,
             rows: rows.into_iter().map(|(_, row)| row).collect(),
+            quorums: quorums(&shown, &values),
             values,
             n,
             traitors,
@@ -165,6 +168,15 @@ impl Story {
         if self.traitors.iter().any(|party| columns.contains(party)) {
             notes.push("! is corrupted; > got it".to_owned());
         }
+        for (letter, signers) in &self.quorums {
+            notes.push(format!("{letter} is certified by {}", listed(signers)));
+        }
+        if let [(_, one), (_, other)] = &self.quorums[..] {
+            let both: Vec<u16> = one.iter().copied().filter(|by| other.contains(by)).collect();
+            let honest: Vec<u16> =
+                both.iter().copied().filter(|by| !self.traitors.contains(by)).collect();
+            notes.push(format!("both by {}, honest: {}", listed(&both), listed(&honest)));
+        }
         if self.left_out > 0 {
             notes.push(format!("{} more messages about it are left out", self.left_out));
         }
@@ -172,6 +184,26 @@ impl Story {
             notes.push(format!("{} of {} parties have a column", columns.len(), self.n));
         }
         notes
+    }
+}
+
+/// Whose signatures decided each value, as far as decisions are proved.
+fn quorums(shown: &[&Record], values: &[String]) -> Vec<(String, Vec<u16>)> {
+    let proved = shown.iter().filter(|record| !record.signers.is_empty());
+    let mut quorums: Vec<_> = proved
+        .map(|record| (letter(record.digest.as_deref(), values), record.signers.clone()))
+        .collect();
+    quorums.sort();
+    quorums.dedup_by(|one, other| one.0 == other.0);
+    quorums
+}
+
+/// Parties by number, or how many where they would not fit.
+fn listed(parties: &[u16]) -> String {
+    match parties.len() {
+        0 => "nobody".to_owned(),
+        1..=12 => parties.iter().map(u16::to_string).collect::<Vec<_>>().join(" "),
+        many => format!("{many} parties"),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The order in which a batch becomes durable and leaves, seen by who carries it.
 
-use std::{path::PathBuf, sync::atomic::AtomicUsize};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, AtomicUsize},
+};
 
 use bytes::Bytes;
 use byzlab_crypto::Digest;
@@ -39,6 +42,7 @@ fn batch(number: u8) -> Batch {
         entries: vec![entry],
         change: Change { record: Some(vec![number]), ..Change::default() },
         outgoing: vec![Outgoing { to: Target::All, tag, at: Time::ZERO, frame }],
+        replies: Vec::new(),
         status: Status::default(),
     }
 }
@@ -56,7 +60,16 @@ fn nothing_leaves_before_what_it_follows_from_is_durable() {
     let (journal, _) = Writer::create(&folder, &owner).expect("an empty folder");
     let (left, killed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let link = Watching { folder: folder.clone(), owner, store: store.clone(), left: left.clone() };
-    let mut committer = Committer { store, journal, link, show: |_| {}, killed: killed.clone() };
+    let commits = Arc::new(Commits::default());
+    let mut committer = Committer {
+        store,
+        journal,
+        link,
+        show: |_| {},
+        replies: Arc::default(),
+        commits: commits.clone(),
+        killed: killed.clone(),
+    };
     for number in 1..=3 {
         assert!(committer.commit(batch(number)).expect("there is room"));
         assert_eq!(left.load(Ordering::SeqCst), usize::from(number));
@@ -64,6 +77,8 @@ fn nothing_leaves_before_what_it_follows_from_is_durable() {
     killed.store(true, Ordering::SeqCst);
     assert!(!committer.commit(batch(4)).expect("there is room"), "the dead say nothing");
     assert_eq!(left.load(Ordering::SeqCst), 3);
+    let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
+    assert_eq!((count(&commits.inputs), count(&commits.transactions)), (3, 3));
     drop(committer);
     std::fs::remove_dir_all(&folder).expect("it was made here");
 }

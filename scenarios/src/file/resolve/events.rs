@@ -54,7 +54,7 @@ impl Resolver<'_> {
             self.problem(&place, "attack.budget", format!("attack {name} corrupts nobody later"));
         }
         self.fault(None, format!("attack {name}"));
-        Some(AttackSpec { id: found.id.to_owned(), parties, budget })
+        Some(AttackSpec { id: found.id.to_owned(), parties, budget, mind: found.mind })
     }
 
     pub(super) fn rules(

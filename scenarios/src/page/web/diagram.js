@@ -2,8 +2,9 @@
 
 import { hatch, head, look, mark, palette, pattern, tag } from './draw.js';
 import { lastUpTo } from './model.js';
+import { drawCertificates, voters } from './quorum.js';
 import { steps } from './scale.js';
-import { grouped, milliseconds, short } from './text.js';
+import { counted, grouped, milliseconds, short } from './text.js';
 
 const GUTTER = 104;
 const TOP = 40;
@@ -22,6 +23,9 @@ export class Diagram {
     this.scale = scale;
     this.cursor = -1;
     this.related = null;
+    /// The first event in which two runs differ, if there are two.
+    this.parts = -1;
+    this.certificates = [];
     this.items = [];
     this.recolour();
   }
@@ -99,7 +103,9 @@ export class Diagram {
     const level = this.level();
     if (level === 'bars') this.bars();
     else this.messages(level);
+    drawCertificates(this);
     this.marks(level);
+    if (this.parts >= 0) this.parting();
     this.violations();
     this.pointer();
     context.restore();
@@ -115,8 +121,9 @@ export class Diagram {
       const x = this.x(gst);
       context.fillStyle = colours.tint;
       if (x > GUTTER) context.fillRect(GUTTER, TOP, x - GUTTER, this.height);
-      this.vertical(x, colours.ink, [], 'GST');
+      this.vertical(x, colours.ink, [], 'GST', this.height - 8);
     }
+    const labels = new Map();
     for (const cut of cuts) {
       const left = Math.max(this.x(cut.from_ns), GUTTER);
       const right = Math.min(this.x(Math.min(cut.until_ns, scale.stop * 2)), this.width);
@@ -126,12 +133,16 @@ export class Diagram {
         hatch(context, colours.dim, left, this.y(lane) - this.laneHeight / 2, right - left,
           this.laneHeight);
       }
-      const sides = [...new Set(cut.links.map(([from]) => from.join(' ')))].join(' | ');
-      if (right - left > 60) tag(context, colours, `cut ${sides}`, left + 4, TOP + 6);
+      const sides = labels.get(left) ?? new Set();
+      cut.links.forEach(([from]) => sides.add(from.join(' ')));
+      labels.set(left, sides);
+    }
+    for (const [left, sides] of labels) {
+      tag(context, colours, `cut ${[...sides].sort().join(' | ')}`, left + 4, TOP + 6);
     }
   }
 
-  vertical(x, colour, dash, label) {
+  vertical(x, colour, dash, label, y) {
     const { context, colours } = this;
     if (x < GUTTER || x > this.width) return;
     context.strokeStyle = colour;
@@ -142,7 +153,7 @@ export class Diagram {
     context.lineTo(x, this.height);
     context.stroke();
     context.setLineDash([]);
-    if (label) tag(context, colours, label, x + 3, 26, colour);
+    if (label) tag(context, colours, label, x + 3, y, colour);
   }
 
   axis() {
@@ -159,7 +170,8 @@ export class Diagram {
       context.lineTo(x, this.height);
       context.stroke();
       const text = scale.byOrder ? `event ${Math.round(at)}` : moment(at, size);
-      if (x > GUTTER + 4) context.fillText(text, x + 3, 8);
+      const fits = x + 3 + context.measureText(text).width <= this.width;
+      if (x > GUTTER + 4 && fits) context.fillText(text, x + 3, 8);
     }
   }
 
@@ -170,6 +182,7 @@ export class Diagram {
     const list = model.views;
     const first = (entry) => entry.rows[0];
     let next = Math.max(lastUpTo(list, start, first) - 1, 0);
+    let taken = 0;
     while (next < list.length && first(list[next]) < stop) {
       const { view, rows } = list[next];
       const places = rows.map((row) => [this.at(row), this.y(model.run.party[row])]);
@@ -188,7 +201,10 @@ export class Diagram {
       const label = leader === undefined ? `view ${view}` : `view ${view}, leader ${leader}`;
       const room = context.measureText(label).width + 12;
       const place = Math.min(Math.max(left, GUTTER) + 3, this.width - room + 8);
-      tag(context, colours, label, place, 26, colours.accent);
+      if (place >= taken) {
+        tag(context, colours, label, place, 26, colours.accent);
+        taken = place + room - 6;
+      }
       const free = this.scale.place(model, this.position(place + room));
       next = Math.max(next, lastUpTo(list, free - 1, first) + 1);
     }
@@ -326,8 +342,11 @@ export class Diagram {
     for (const row of rows) {
       const [x0, y0, x1, y1] = this.segment(row);
       const letter = model.letters.get(model.run.send[row]);
-      if (letter !== undefined) {
-        const [x, y] = [x0 + (x1 - x0) * 0.3, y0 + (y1 - y0) * 0.3];
+      const places = [0.3, 0.5, 0.7, 0.15, 0.85].map((far) => [x0 + (x1 - x0) * far, y0 + (y1 - y0) * far]);
+      const place = places.find(([x, y]) => free(x - 7, y, 14));
+      if (letter !== undefined && place !== undefined) {
+        const [x, y] = place;
+        context.globalAlpha = this.related === null || this.related.has(row) ? 1 : 0.3;
         context.fillStyle = colours.ground;
         context.strokeStyle = colours.bad;
         context.lineWidth = 1.5;
@@ -335,6 +354,7 @@ export class Diagram {
         context.strokeRect(x - 7, y - 8, 14, 16);
         context.fillStyle = colours.bad;
         context.fillText(letter, x - 4, y + 1);
+        context.globalAlpha = 1;
         taken.push([x - 7, y, 14]);
       }
     }
@@ -426,34 +446,46 @@ export class Diagram {
     const { context, colours, model, scale } = this;
     const end = lastUpTo(list, stop - 1);
     let at = lastUpTo(list, first - 1) + 1;
+    const groups = [];
     while (at <= end) {
       const row = list[at];
       const x = this.at(row);
       const what = model.markWords[model.run.what[row]];
-      mark(context, colours, what, x, this.y(party), level === 'full' ? 6 : 4);
+      const small = level === 'bars' && this.laneHeight < 40 ? 2.5 : 4;
+      mark(context, colours, what, x, this.y(party), level === 'full' ? 6 : small);
       this.items.push({ row, box: [x - 7, this.y(party) - 7, 14, 14] });
-      if (what === 'decided' && level === 'full') this.decision(row, x, party);
+      if (what === 'decided' && level === 'full') {
+        // At the right edge labels stand to the left.
+        const apart = x + 80 < this.width ? 72 : 150;
+        if (groups.length > 0 && x - groups.at(-1).x < apart) groups.at(-1).rows.push(row);
+        else groups.push({ x, rows: [row] });
+      }
       at += 1;
       if (level !== 'full') {
         const free = scale.place(model, this.position(x + 9));
         at = Math.max(at, lastUpTo(list, free - 1) + 1);
       }
     }
+    groups.forEach((group) => this.decision(group, party));
   }
 
-  /// What was decided, and who vouched for it.
-  decision(row, x, party) {
+  /// What was decided, and who vouched for it; of several close to each other, the one that is looked
+  /// at or the first.
+  decision({ rows }, party) {
     const { context, colours, model } = this;
-    const voters = model.run.signerLists[model.run.signers[row]] ?? [];
-    const value = short(model.run.digests[model.run.digest[row]]);
+    const row = rows.includes(this.cursor) ? this.cursor : rows[0];
+    const x = this.at(row);
+    const list = voters(model, row);
+    const more = rows.length > 1 ? ` +${rows.length - 1}` : '';
+    const value = `${short(model.run.digests[model.run.digest[row]])}${more}`;
     const y = this.y(party) + Math.min(this.laneHeight * 0.32, 20);
     const beside = (text) => {
       const width = context.measureText(text).width;
       return x + 10 + width < this.width ? x + 10 : x - 10 - width;
     };
     tag(context, colours, value, beside(value), y, colours.good);
-    const by = `\u25c6 ${voters.join(' ')}`;
-    if (voters.length > 0 && this.laneHeight > 60) tag(context, colours, by, beside(by), y + 14);
+    const by = `\u25c6 ${list.join(' ')}`;
+    if (list.length > 0 && this.laneHeight > 60) tag(context, colours, by, beside(by), y + 14);
   }
 
   /// Each violation: crosses on the events that show it, joined by a ruled line.
@@ -486,12 +518,18 @@ export class Diagram {
     }
   }
 
+  /// Where this run parts from the other one.
+  parting() {
+    const row = Math.min(this.parts, this.model.run.rows - 1);
+    this.vertical(this.at(row), this.colours.bad, [6, 2, 1, 2], 'first difference', this.height - 22);
+  }
+
   /// The event that is looked at.
   pointer() {
     if (this.cursor < 0) return;
     const { context, colours, model } = this;
     const x = this.at(this.cursor);
-    this.vertical(x, colours.accent, [1, 2], '');
+    this.vertical(x, colours.accent, [1, 2]);
     context.strokeStyle = colours.accent;
     context.lineWidth = 2.5;
     context.beginPath();
@@ -519,7 +557,7 @@ export class Diagram {
     const { from, to } = this.visible();
     const all = this.model.shown.length;
     const ways = { full: 'each drawn', lines: 'drawn as lines', bars: 'counted in bars' };
-    return `${grouped(to - from)} of ${grouped(all)} messages in view, ${ways[this.level()]}`;
+    return `${grouped(to - from)} of ${counted(all, 'message')} in view, ${ways[this.level()]}`;
   }
 }
 

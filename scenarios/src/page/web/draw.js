@@ -24,7 +24,8 @@ export function palette() {
 export function look(colours, kind) {
   return {
     colour: colours.kinds[kind % 8],
-    dash: DASHES[kind % DASHES.length],
+    // The ninth kind has the colour of the first, but neither its dash nor its shape.
+    dash: DASHES[(kind + 3 * Math.floor(kind / 8)) % DASHES.length],
     shape: SHAPES[kind % SHAPES.length],
   };
 }

@@ -5,17 +5,16 @@ import { Diagram } from './diagram.js';
 import { el } from './dom.js';
 import { evidencePanel } from './evidence.js';
 import { inspect, linesPanel, sentence, statesPanel } from './inspector.js';
-import { KEYS } from './keys.js';
+import { actions, KEYS } from './keys.js';
+import { EventLog } from './log.js';
 import { difference_of, lastUpTo, Model, related } from './model.js';
 import { costsPanel, propertiesPanel, quorumsPanel } from './panels.js';
+import { certificateWords } from './quorum.js';
 import { Scale } from './scale.js';
 import { parse, predicate } from './search.js';
-import { grouped, line } from './text.js';
+import { Strip } from './strip.js';
+import { counted, grouped, line } from './text.js';
 import { isChained, legend, treePanel } from './tree.js';
-
-/// So many lines of the list of events are there at once, each so high.
-const LOG_ROWS = 60;
-const LOG_HIGH = 20;
 
 /// All that is on the page.
 class Page {
@@ -50,19 +49,18 @@ class Page {
     this.inspector = el('section', { 'aria-label': 'The event', class: 'pane' });
     this.lines = el('section', { 'aria-label': 'Pseudo-code', class: 'pane' });
     this.states = el('section', { 'aria-label': 'States', class: 'pane scroll', tabindex: 0 });
-    this.log = el('div', { class: 'log', tabindex: 0, role: 'region', 'aria-label': 'List of events' });
-    this.logRows = el('ol', {});
-    this.log.append(el('div', { class: 'space' }, this.logRows));
+    this.log = new EventLog(this);
+    this.strip = new Strip(this.models, this.scale, () => this.redraw());
     this.panel = el('section', { role: 'tabpanel', id: 'panel', 'aria-live': 'off', tabindex: 0 });
     this.help = el('dialog', { 'aria-label': 'Keys' }, el('h2', {}, 'Keys'), el('dl', {},
       ...KEYS.flatMap(([key, what]) => [el('dt', {}, el('kbd', {}, key)), el('dd', {}, what)])),
     el('button', { type: 'button', onclick: () => this.help.close() }, 'Close'));
     document.body.append(el('main', {},
       this.notices(), this.bar(), legendFor(this), ...this.diagrams.map(({ frame }) => frame),
-      this.live, this.notables(),
-      el('div', { class: 'columns' }, this.inspector, this.lines),
-      this.states, this.tabs(), this.panel,
-      el('section', { 'aria-label': 'Events' }, el('h2', {}, 'Events'), this.log)), this.tip, this.help);
+      this.strip.canvas, this.live, this.notables(),
+      el('div', { class: 'columns' }, el('div', { class: 'pane' }, this.states, this.inspector), this.lines),
+      this.tabs(), this.panel,
+      el('section', { 'aria-label': 'Events' }, el('h2', {}, 'Events'), this.log.element)), this.tip, this.help);
   }
 
   /// What is not in the page, and where two runs part.
@@ -86,6 +84,7 @@ class Page {
     const [one, other] = this.models;
     const row = difference_of(one, other, line);
     this.parts = row;
+    for (const { diagram } of this.diagrams) diagram.parts = row;
     if (row < 0) return el('p', { class: 'parting' }, 'The two runs are the same in every event.');
     const words = (model) => (row < model.run.rows ? line(model, row).trim() : 'nothing more');
     return el('div', { class: 'parting' },
@@ -125,11 +124,12 @@ class Page {
       'aria-label': `Space-time diagram of ${model.about.title ?? model.known.name}: step with the arrow keys`,
     });
     const note = el('p', { class: 'summary' });
+    const votes = el('p', { class: 'votes' });
     const name = this.models.length > 1 ? el('h2', {}, `${'AB'[at]}: ${model.known.name}`) : null;
     const diagram = new Diagram(canvas, model, this.scale);
-    const frame = el('section', { class: 'diagram', 'aria-label': 'Diagram' }, name, canvas, note);
+    const frame = el('section', { class: 'diagram', 'aria-label': 'Diagram' }, name, canvas, votes, note);
     this.pointer(canvas, diagram, at);
-    return { canvas, diagram, note, frame };
+    return { canvas, diagram, note, votes, frame };
   }
 
   pointer(canvas, diagram, at) {
@@ -200,7 +200,7 @@ class Page {
       el('button', { type: 'button', onclick: () => this.select(row) },
         `${model.violating.includes(row) ? '\u2716 ' : ''}${sentence(model, row)}`))));
     const more = model.notable.length - rows.length;
-    return el('details', {}, el('summary', {}, `${grouped(model.notable.length)} events worth a look${
+    return el('details', {}, el('summary', {}, `${counted(model.notable.length, 'event')} worth a look${
       more > 0 ? `, the first ${rows.length} here` : ''}`), list);
   }
 
@@ -326,6 +326,7 @@ class Page {
 
   recolour() {
     this.diagrams.forEach(({ diagram }) => diagram.recolour());
+    this.strip.recolour();
     document.querySelector('.legend').replaceWith(legendFor(this));
     this.redraw();
   }
@@ -351,8 +352,8 @@ class Page {
     }
     const shown = this.models.reduce((sum, model) => sum + model.shown.length, 0);
     this.filterNote.textContent = query.wrong.length > 0 ? `not understood: ${query.wrong.join(' ')}`
-      : `${grouped(shown)} messages`;
-    this.listed = null;
+      : counted(shown, 'message');
+    this.log.listed = null;
     this.refresh();
   }
 
@@ -373,7 +374,7 @@ class Page {
     this.lines.replaceChildren(el('h2', {}, 'Pseudo-code'), linesPanel(model, cursor));
     this.states.replaceChildren(statesPanel(model, cursor));
     this.say(sentence(model, cursor));
-    this.scrollLog();
+    this.log.reveal();
     this.show(this.tab);
     this.redraw();
   }
@@ -384,55 +385,15 @@ class Page {
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
-      for (const { diagram, note } of this.diagrams) {
+      for (const { diagram, note, votes } of this.diagrams) {
         diagram.draw();
         note.textContent = diagram.summary();
+        const words = certificateWords(diagram.model, diagram.certificates);
+        if (votes.textContent !== words) votes.textContent = words;
       }
+      this.strip.draw();
       this.remember();
     });
-  }
-
-  /// The events that the filter keeps; only those in view are elements.
-  rowsOfLog() {
-    const { model } = this;
-    if (this.listed?.model !== model) {
-      const rows = [];
-      if (model.keep !== null) {
-        for (let row = 0; row < model.run.rows; row += 1) if (model.keep(row)) rows.push(row);
-      }
-      this.listed = { model, rows: model.keep === null ? null : rows };
-    }
-    return this.listed.rows;
-  }
-
-  scrollLog() {
-    const rows = this.rowsOfLog();
-    const at = rows === null ? this.cursor : lastUpTo(rows, this.cursor);
-    this.fillLog();
-    if (at >= 0) this.log.scrollTop = this.logTop(at) - 120;
-    this.fillLog();
-  }
-
-  /// A browser has no page that is higher than some millions of pixels: longer lists are scaled.
-  logTop(at) {
-    const count = this.rowsOfLog()?.length ?? this.model.run.rows;
-    return at * Math.min(LOG_HIGH, 8e6 / Math.max(count, 1));
-  }
-
-  fillLog() {
-    const rows = this.rowsOfLog();
-    const count = rows?.length ?? this.model.run.rows;
-    const high = Math.min(LOG_HIGH, 8e6 / Math.max(count, 1));
-    this.log.firstChild.style.height = `${Math.max(count * high, 20)}px`;
-    const first = Math.max(0, Math.floor(this.log.scrollTop / high) - 5);
-    const list = [];
-    for (let at = first; at < Math.min(first + LOG_ROWS, count); at += 1) {
-      const row = rows === null ? at : rows[at];
-      list.push(el('li', { class: row === this.cursor ? 'chosen' : '', 'data-row': row },
-        line(this.model, row)));
-    }
-    this.logRows.style.top = `${first * high}px`;
-    this.logRows.replaceChildren(...list);
   }
 
   /// Keeps what is looked at in the address: a link brings it back.
@@ -467,9 +428,15 @@ class Page {
     else this.interesting();
   }
 
-  /// Opens at the violation, near enough to see single messages.
+  /// Opens where two runs part, or at the violation, near enough to see single messages.
   interesting() {
     const { model, scale } = this;
+    if (this.models.length === 2 && this.parts > 0) {
+      const width = scale.length * Math.min(300 / Math.max(model.arrivals.length, 1), 1);
+      const row = Math.min(this.parts, model.run.rows - 1);
+      scale.show(scale.at(model, row) - width * 0.2, width);
+      return;
+    }
     if (model.arrivals.length <= 2500 || model.violating.length === 0) return;
     const last = model.violating[model.violating.length - 1];
     const share = 1500 / model.arrivals.length;
@@ -480,11 +447,6 @@ class Page {
   listen() {
     document.addEventListener('keydown', (event) => this.key(event));
     this.filter.addEventListener('input', () => this.search());
-    this.log.addEventListener('scroll', () => this.fillLog());
-    this.log.addEventListener('click', (event) => {
-      const row = event.target.closest('li')?.dataset.row;
-      if (row !== undefined) this.select(Number(row));
-    });
     new ResizeObserver(() => {
       this.diagrams.forEach(({ diagram, canvas }) => {
         if (canvas.clientWidth !== diagram.width) diagram.resize();
@@ -502,49 +464,10 @@ class Page {
     }
     const onButton = event.target instanceof HTMLButtonElement;
     if (onButton && (event.key === ' ' || event.key === 'Enter')) return;
-    const act = this.actions()[event.shiftKey && event.key.startsWith('Arrow') ? `Shift${event.key}` : event.key];
+    const act = actions(this)[event.shiftKey && event.key.startsWith('Arrow') ? `Shift${event.key}` : event.key];
     if (act === undefined) return;
     event.preventDefault();
     act();
-  }
-
-  actions() {
-    const { model, cursor } = this;
-    const { run } = model;
-    const lane = cursor < 0 ? 0 : run.party[cursor];
-    const arrives = (row) => run.what[row] === model.delivered && run.from[row] !== run.party[row];
-    const other = (by) => {
-      const to = lane + by;
-      if (to < 0 || to >= model.n) return;
-      this.jump(1, (row) => run.party[row] === to);
-    };
-    return {
-      ArrowRight: () => this.step(1),
-      ArrowLeft: () => this.step(-1),
-      ShiftArrowRight: () => this.jump(1, (row) => run.what[row] === model.codes.entered),
-      ShiftArrowLeft: () => this.jump(-1, (row) => run.what[row] === model.codes.entered),
-      ArrowUp: () => other(-1),
-      ArrowDown: () => other(1),
-      ']': () => this.jump(1, (row) => run.party[row] === lane && arrives(row)),
-      '[': () => this.jump(-1, (row) => run.party[row] === lane && arrives(row)),
-      n: () => this.notable(1),
-      N: () => this.notable(-1),
-      v: () => this.violation(),
-      '+': () => this.zoom(0.5),
-      '=': () => this.zoom(0.5),
-      '-': () => this.zoom(2),
-      0: () => this.whole(),
-      ',': () => this.moved(-0.2),
-      '.': () => this.moved(0.2),
-      ' ': () => this.toggle(),
-      o: () => this.order(),
-      '/': () => this.filter.focus(),
-      e: () => this.open('evidence'),
-      g: () => this.go(),
-      t: () => this.theme(),
-      '?': () => this.help.showModal(),
-      Escape: () => this.select(-1),
-    };
   }
 
   open(tab) {
@@ -555,20 +478,6 @@ class Page {
   moved(share) {
     this.scale.pan(share);
     this.redraw();
-  }
-
-  /// Asks for a time in milliseconds.
-  go() {
-    const field = el('input', { type: 'number', step: 'any', 'aria-label': 'Time in milliseconds' });
-    const dialog = el('dialog', { 'aria-label': 'Go to a time' },
-      el('form', { method: 'dialog' }, el('label', {}, 'Time in ms ', field), el('button', {}, 'Go')));
-    dialog.addEventListener('close', () => {
-      const at = Number(field.value) * 1e6;
-      dialog.remove();
-      if (field.value !== '') this.select(lastUpTo(this.model.run.at, at));
-    });
-    document.body.append(dialog);
-    dialog.showModal();
   }
 }
 

@@ -1,6 +1,7 @@
 // Tables beside the diagram: properties, costs, quorums, what was attacked.
 
 import { el, link, table } from './dom.js';
+import { conflicts, voters } from './quorum.js';
 import { grouped, short, span } from './text.js';
 
 /// What was found of each property.
@@ -71,29 +72,6 @@ export function quorumsPanel(model) {
   pairs.slice(0, 20).forEach((pair) => panel.append(quorums(model, pair)));
   if (pairs.length > 20) panel.append(el('p', {}, `and ${pairs.length - 20} more`));
   return panel;
-}
-
-/// The first two honest decisions on different values of each slot.
-export function conflicts(model) {
-  const { run } = model;
-  const first = new Map();
-  const pairs = [];
-  for (const row of model.decisions) {
-    if (model.faulty.has(run.party[row])) continue;
-    const slot = run.slot[row];
-    const values = first.get(slot) ?? [];
-    const known = values.some((other) => run.digest[other] === run.digest[row]);
-    if (!known) {
-      if (values.length > 0) pairs.push([values[0], row]);
-      values.push(row);
-    }
-    first.set(slot, values);
-  }
-  return pairs;
-}
-
-function voters(model, row) {
-  return model.run.signerLists[model.run.signers[row]] ?? [];
 }
 
 /// Who vouched for decisions, a column a party; where two quorums meet stands below.

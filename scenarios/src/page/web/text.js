@@ -38,6 +38,11 @@ export function grouped(number) {
   return String(number).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 }
 
+/// A number of things.
+export function counted(number, thing) {
+  return `${grouped(number)} ${thing}${number === 1 ? '' : 's'}`;
+}
+
 /// The first digits of a block or value.
 export function short(digest) {
   return /^0*$/.test(digest) ? 'default' : digest.slice(0, 8);

@@ -9,7 +9,7 @@ const HIGH = 58;
 /// So many heights are drawn at once.
 const HEIGHTS = 40;
 
-/// All blocks that were proposed or decided, by digest.
+/// All blocks that were proposed or decided, and the genesis on which they stand, by digest.
 export function blocks(model) {
   const { run } = model;
   const found = new Map();
@@ -31,6 +31,11 @@ export function blocks(model) {
     decided.decided.push(row);
     if (run.parent[row] > 0) decided.parent = run.parent[row];
   }
+  for (const { slot, parent, row } of [...found.values()]) {
+    if (slot === 1 && parent > 0 && !found.has(parent)) {
+      found.set(parent, { digest: parent, slot: 0, view: 0, row, parent: 0, decided: [] });
+    }
+  }
   return found;
 }
 
@@ -44,7 +49,8 @@ export function treePanel(model, middle, select) {
   model.tree ??= blocks(model);
   const all = [...model.tree.values()];
   const top = Math.max(...all.map((block) => block.slot), 1);
-  const first = Math.max(1, Math.min(middle - HEIGHTS / 2, top - HEIGHTS + 1));
+  const least = Math.min(...all.map((block) => block.slot), 1);
+  const first = Math.max(least, Math.min(middle - HEIGHTS / 2, top - HEIGHTS + 1));
   const shown = all.filter((block) => block.slot >= first && block.slot < first + HEIGHTS);
   const places = layout(shown);
   const rows = Math.max(...[...places.values()].map(({ y }) => y), 0) + 1;
@@ -61,7 +67,7 @@ export function treePanel(model, middle, select) {
   }
   const last = first + columns - 1;
   return el('div', {},
-    el('p', {}, `Heights ${first} to ${last} of ${top}. A decided block has a thick border and names `
+    el('p', {}, `Heights ${Math.max(first, 1)} to ${last} of ${top}. A decided block has a thick border and names `
       + 'who decided it; a height where two blocks were decided is crossed. The parent of a block '
       + 'that nobody decided is not recorded.'),
     el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Chain of blocks' },
@@ -93,16 +99,17 @@ function edge(from, to, first) {
 function node(model, block, place, first, shown, select) {
   const { run } = model;
   const [x, y] = [(place.x - first) * WIDE + 10, place.y * HIGH + 8];
-  const parties = [...new Set(block.decided.map((row) => run.party[row]))];
+  const parties = [...new Set(block.decided.map((row) => run.party[row]))].sort((a, b) => a - b);
   const honest = (other) => other.decided.some((row) => !model.faulty.has(run.party[row]));
   const rival = shown.some((other) => (
     other !== block && other.slot === block.slot && honest(other) && honest(block)));
   const about = parties.length > 0 ? `decided by ${parties.join(' ')}` : 'not decided';
-  const name = `block ${short(run.digests[block.digest])}, height ${block.slot}, view ${block.view}, ${
+  const name = block.slot === 0 ? 'genesis' : `block ${short(run.digests[block.digest])}, height ${block.slot}, view ${block.view}, ${
     about}${rival ? ', in conflict' : ''}`;
   const group = svg('g', { class: `block${parties.length > 0 ? ' decided' : ''}${rival ? ' rival' : ''}`,
     tabindex: 0, role: 'button', 'aria-description': name });
-  const lines = [short(run.digests[block.digest]), `h${block.slot} view ${block.view}`,
+  const lines = [short(run.digests[block.digest]),
+    block.slot === 0 ? 'genesis' : `h${block.slot} view ${block.view}`,
     parties.length > 0 ? `\u25a0 ${parties.join(' ').slice(0, 16)}` : ''];
   group.append(svg('rect', { x, y, width: 102, height: 46, rx: 3 }));
   lines.forEach((text, at) => {

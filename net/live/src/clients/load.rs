@@ -1,0 +1,305 @@
+//! An open loop of requests: each is due at its time, whether those before it are answered or
+//! not, and its latency counts from then. What a slow system keeps waiting is so part of what is
+//! measured.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use tokio::task::JoinSet;
+
+use super::{Network, Reach, Session, SessionError};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Requests a second, of all clients together.
+    pub rate: u64,
+    /// The bytes of each payload; at least what a `put` needs.
+    pub size: usize,
+    /// For how long requests become due.
+    pub duration: Duration,
+    /// How many clients ask, each with its own key and connections.
+    pub clients: usize,
+    /// Whom they ask.
+    pub reach: Reach,
+    /// After what time they ask again.
+    pub retry: Duration,
+    /// After what time they give a request up, and how long they try to connect.
+    pub patience: Duration,
+    /// Asks for gets too, on few keys, and notes what every client saw.
+    pub history: bool,
+}
+
+/// One operation as a client saw it; times in nanoseconds since the load began.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// On which key.
+    pub key: String,
+    /// The value that was put; nothing for a get.
+    pub put: Option<String>,
+    /// When it was called.
+    pub called: u64,
+    /// When it returned and with what; nothing if it was given up.
+    pub returned: Option<(u64, String)>,
+}
+
+/// What became of a load.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Requests that became due.
+    pub due: u64,
+    /// Requests that f + 1 parties answered alike.
+    pub done: u64,
+    /// Requests that were given up.
+    pub given_up: u64,
+    /// Requests that were not sent since too many were in flight.
+    pub unsent: u64,
+    /// From the first moment to the last answer.
+    pub elapsed: Duration,
+    /// Microseconds from when a request was due until its result was believed.
+    pub latency: Histogram<u64>,
+    /// What clients saw, if that was asked for.
+    pub history: Vec<Seen>,
+}
+
+/// The most requests that a client has in flight.
+const IN_FLIGHT: usize = 50_000;
+/// The keys that a load with a history uses, so that clients meet.
+const SHARED: u64 = 8;
+/// The keys of each client otherwise.
+const OWN: u64 = 1000;
+
+/// Puts load on a network; ends when the last request is answered or given up.
+///
+/// # Errors
+/// A client has no key, or too few nodes can be reached.
+///
+/// # Panics
+/// If rate or number of clients are zero.
+pub async fn load(network: &Network, load: &Load) -> Result<Outcome, SessionError> {
+    assert!(load.rate > 0 && load.clients > 0, "somebody asks for something");
+    let mut sessions = Vec::new();
+    for client in 0..load.clients {
+        let signer = network.signer(client)?;
+        let (retry, patience) = (load.retry, load.patience);
+        sessions.push(Session::connect(network, signer, load.reach, retry, patience).await?);
+    }
+    let start = Instant::now();
+    let run = super::session::first_number();
+    let mut asking = JoinSet::new();
+    for (client, session) in (0..).zip(sessions) {
+        let asker = Asker { load: load.clone(), client, run, start, session };
+        asking.spawn(asker.run());
+    }
+    let mut all = Outcome::nothing();
+    while let Some(one) = asking.join_next().await {
+        all.add(one.expect("a client does not panic and is not stopped"));
+    }
+    Ok(all)
+}
+
+impl Outcome {
+    fn nothing() -> Outcome {
+        Outcome {
+            due: 0,
+            done: 0,
+            given_up: 0,
+            unsent: 0,
+            elapsed: Duration::ZERO,
+            latency: Histogram::new(3).expect("three digits are possible"),
+            history: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, other: Outcome) {
+        self.due += other.due;
+        self.done += other.done;
+        self.given_up += other.given_up;
+        self.unsent += other.unsent;
+        self.elapsed = self.elapsed.max(other.elapsed);
+        self.latency.add(&other.latency).expect("it grows as needed");
+        self.history.extend(other.history);
+    }
+}
+
+struct Asker {
+    load: Load,
+    client: u64,
+    run: u64,
+    start: Instant,
+    session: Session,
+}
+
+/// A request in flight.
+struct Asked {
+    due: Duration,
+    seen: Option<Seen>,
+}
+
+impl Asker {
+    async fn run(mut self) -> Outcome {
+        let mut outcome = Outcome::nothing();
+        let mut asked = std::collections::BTreeMap::new();
+        let mut count = 0;
+        loop {
+            let due = self.due(count).filter(|due| *due < self.load.duration);
+            let wake = self.start + due.unwrap_or_default();
+            let in_flight = self.session.in_flight() > 0;
+            if due.is_none() && !in_flight {
+                return outcome;
+            }
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(wake.into()), if due.is_some() => {
+                    outcome.due += 1;
+                    self.ask(count, due.unwrap_or_default(), &mut asked, &mut outcome);
+                    count += 1;
+                }
+                settled = self.session.next(), if in_flight => {
+                    let Some((seq, result)) = settled else { return outcome };
+                    let Some(one) = asked.remove(&seq) else { continue };
+                    self.settle(one, result.ok().as_ref(), &mut outcome);
+                }
+            }
+        }
+    }
+
+    /// When the request of this number is due: clients take turns.
+    fn due(&self, count: u64) -> Option<Duration> {
+        let turn = count.checked_mul(self.load.clients as u64)?.checked_add(self.client)?;
+        let nanos = u128::from(turn) * 1_000_000_000 / u128::from(self.load.rate);
+        u64::try_from(nanos).ok().map(Duration::from_nanos)
+    }
+
+    fn ask(
+        &mut self,
+        count: u64,
+        due: Duration,
+        asked: &mut std::collections::BTreeMap<u64, Asked>,
+        outcome: &mut Outcome,
+    ) {
+        if self.session.in_flight() >= IN_FLIGHT {
+            outcome.unsent += 1;
+            return;
+        }
+        let (key, put) = self.operation(count);
+        let payload = match &put {
+            Some(value) => format!("put {key} {value}"),
+            None => format!("get {key}"),
+        };
+        let called = nanos(self.start.elapsed());
+        let Ok(seq) = self.session.submit(payload.into_bytes(), self.load.patience) else {
+            outcome.unsent += 1;
+            return;
+        };
+        let seen = self.load.history.then_some(Seen { key, put, called, returned: None });
+        asked.insert(seq, Asked { due, seen });
+    }
+
+    /// Key, and value to put: each value once.
+    fn operation(&self, count: u64) -> (String, Option<String>) {
+        let (client, run) = (self.client, self.run);
+        if self.load.history && (count + client) % 2 == 1 {
+            return (format!("load.{run}.{}", count % SHARED), None);
+        }
+        let key = match self.load.history {
+            true => format!("load.{run}.{}", count % SHARED),
+            false => format!("load.{client}.{}", count % OWN),
+        };
+        let mut value = format!("{client}.{count}.");
+        let left = self.load.size.saturating_sub("put  ".len() + key.len() + value.len());
+        value.extend(std::iter::repeat_n('x', left));
+        (key, Some(value))
+    }
+
+    fn settle(&self, mut asked: Asked, believed: Option<&super::Believed>, outcome: &mut Outcome) {
+        let now = self.start.elapsed();
+        if let Some(believed) = believed {
+            outcome.done += 1;
+            outcome.elapsed = now;
+            let micros = now.saturating_sub(asked.due).as_micros();
+            outcome.latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
+            if let Some(seen) = &mut asked.seen {
+                let result = String::from_utf8_lossy(&believed.result).into_owned();
+                seen.returned = Some((nanos(now), result));
+            }
+        } else {
+            outcome.given_up += 1;
+        }
+        outcome.history.extend(asked.seen);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::{
+        PortLimits,
+        double::{Manner, network},
+    };
+
+    fn some(rate: u64, millis: u64) -> Load {
+        Load {
+            rate,
+            size: 100,
+            duration: Duration::from_millis(millis),
+            clients: 2,
+            reach: Reach::All,
+            retry: Duration::from_secs(1),
+            patience: Duration::from_secs(60),
+            history: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn every_request_that_is_due_ends_and_is_counted_once() {
+        let manners = [Manner::Lying, Manner::Honest, Manner::Honest, Manner::Honest];
+        let (network, _doubles, _servers) = network(&manners, 1, PortLimits::default()).await;
+        let outcome = load(&network, &some(1000, 300)).await.expect("the nodes are there");
+        assert_eq!((outcome.due, outcome.done, outcome.given_up, outcome.unsent), (300, 300, 0, 0));
+        assert_eq!(outcome.latency.len(), 300);
+        // The last one is due after 299 ms.
+        assert!(outcome.elapsed >= Duration::from_millis(299), "{:?}", outcome.elapsed);
+        assert!(outcome.history.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_answered_is_given_up_and_noted_as_open() {
+        let manners = [Manner::Silent, Manner::Silent, Manner::Busy, Manner::Honest];
+        let (network, _doubles, _servers) = network(&manners, 1, PortLimits::default()).await;
+        let patience = Duration::from_millis(500);
+        let load = Load { history: true, patience, ..some(100, 100) };
+        let outcome = super::load(&network, &load).await.expect("the nodes are there");
+        assert_eq!((outcome.due, outcome.done, outcome.given_up), (10, 0, 10));
+        assert_eq!(outcome.history.len(), 10);
+        assert!(outcome.history.iter().all(|seen| seen.returned.is_none()));
+        let puts = outcome.history.iter().filter(|seen| seen.put.is_some()).count();
+        assert_eq!(puts, 5);
+    }
+
+    #[tokio::test]
+    async fn a_payload_has_the_size_that_was_asked_for() {
+        let (network, _doubles, _servers) =
+            network(&[Manner::Honest], 0, PortLimits::default()).await;
+        let signer = network.signer(0).expect("two clients");
+        let long = Duration::from_secs(60);
+        let session = Session::connect(&network, signer, Reach::All, long, long).await;
+        let session = session.expect("the node is there");
+        let asker = Asker { load: some(1, 1), client: 1, run: 5, start: Instant::now(), session };
+        let (key, put) = asker.operation(17);
+        assert_eq!(format!("put {key} {}", put.expect("a put")).len(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_client_without_a_key_is_named() {
+        let (network, _doubles, _servers) =
+            network(&[Manner::Honest], 0, PortLimits::default()).await;
+        let load = Load { clients: 3, ..some(1, 1) };
+        let failed = super::load(&network, &load).await.expect_err("there are two keys");
+        assert_eq!(failed.to_string(), "client 2: only clients 0 to 1 have a key");
+    }
+}

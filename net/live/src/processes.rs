@@ -1,0 +1,356 @@
+//! The parties of a run as processes of this machine.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use byzlab_crypto::{PartyId, PartySet};
+use byzlab_sim::DiskAfter;
+use libp2p::Multiaddr;
+
+use crate::{
+    Clock, Crew, FleetError, Home, PATIENCE, SeatState, Status,
+    clients::Network,
+    loopback,
+    process::{Order, Word, parting},
+    threads::others,
+    unix_ns,
+};
+
+/// So long after all have found each other a run starts.
+const LEAD: Duration = Duration::from_millis(100);
+const GLANCE: Duration = Duration::from_millis(2);
+
+/// Makes the command that becomes the process of a party, which listens where it is told, to the
+/// others and to clients: it is [`crate::Member::serve`] in the end.
+pub type Launch = Box<dyn Fn(PartyId, &Multiaddr, Option<SocketAddr>) -> Command + Send>;
+
+/// What a process said.
+#[derive(Default)]
+struct Said {
+    address: Option<Multiaddr>,
+    clients: Option<SocketAddr>,
+    http: Option<SocketAddr>,
+    linked: bool,
+    status: Status,
+    stopped: bool,
+    failed: Option<String>,
+    /// It says no more.
+    silent: bool,
+}
+
+struct Process {
+    child: Child,
+    stdin: ChildStdin,
+    said: Arc<Mutex<Said>>,
+}
+
+impl Process {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A process that is gone does not hear; that it is gone is seen elsewhere.
+    fn tell(&mut self, order: &Order) {
+        let text = serde_json::to_string(order).expect("it is plain data");
+        let _ = writeln!(self.stdin, "{text}").and_then(|()| self.stdin.flush());
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Takes in what a process says.
+fn listen(said: &Mutex<Said>, from: impl std::io::Read) {
+    let lock = || said.lock().unwrap_or_else(PoisonError::into_inner);
+    for line in BufReader::new(from).lines() {
+        let Ok(word) = line.map(|line| serde_json::from_str(&line)) else { break };
+        let mut said = lock();
+        match word {
+            Ok(Word::Listening { address, clients }) => {
+                said.address = Some(address);
+                said.clients = clients;
+            }
+            Ok(Word::Http(address)) => said.http = Some(address),
+            Ok(Word::Linked) => said.linked = true,
+            Ok(Word::Status(status)) => said.status = status,
+            Ok(Word::Stopped) => said.stopped = true,
+            Ok(Word::Failed(why)) => said.failed = Some(why),
+            Err(error) => said.failed = Some(format!("it says what is no word: {error}")),
+        }
+    }
+    lock().silent = true;
+}
+
+/// The parties of a run, each a process.
+pub struct Processes {
+    launch: Launch,
+    folder: PathBuf,
+    start_ns: u64,
+    clock: Clock,
+    addresses: BTreeMap<PartyId, Multiaddr>,
+    seats: Vec<Result<Process, Status>>,
+    /// What clients have to know, but for where the parties are; nothing if nobody serves them.
+    services: Option<Network>,
+    network: Option<Network>,
+}
+
+impl Processes {
+    /// Starts a process for each of `n` parties, with what is theirs in `folder`: they take part
+    /// once each has found all others. With services each takes clients, and serves HTTP.
+    ///
+    /// # Errors
+    /// One of them does not start, or they do not find each other.
+    pub fn start(
+        n: usize,
+        launch: Launch,
+        folder: PathBuf,
+        scale: u64,
+        services: Option<Network>,
+    ) -> Result<Processes, FleetError> {
+        let clock = Clock::starting(Instant::now(), scale);
+        let (addresses, seats) = (BTreeMap::new(), Vec::with_capacity(n));
+        let (start_ns, network) = (0, None);
+        let mut crew =
+            Processes { launch, folder, start_ns, clock, addresses, seats, services, network };
+        for party in PartyId::all(n) {
+            let process = crew.spawn(party, &loopback())?;
+            crew.seats.push(Ok(process));
+        }
+        for party in PartyId::all(n) {
+            let address = crew.hear(party, |said| said.address.clone())?;
+            crew.addresses.insert(party, address);
+        }
+        let meet = Order::Meet(crew.addresses.clone());
+        crew.up().for_each(|process| process.tell(&meet));
+        for party in PartyId::all(n) {
+            crew.hear(party, |said| said.linked.then_some(()))?;
+        }
+        crew.start_ns = unix_ns(LEAD);
+        crew.clock = Clock::of_genesis(crew.start_ns, scale);
+        crew.network = crew.services.clone().map(|network| Network {
+            nodes: PartyId::all(n).filter_map(|party| crew.client_port(party)).collect(),
+            ..network
+        });
+        let (shown, up) = (Status::default(), Vec::new());
+        let network = crew.network.clone();
+        let start = Order::Start { at: crew.start_ns, shown, up, network };
+        crew.up().for_each(|process| process.tell(&start));
+        Ok(crew)
+    }
+
+    fn client_port(&self, party: PartyId) -> Option<SocketAddr> {
+        let seat = self.seats.get(party.index())?;
+        seat.as_ref().ok().and_then(|process| process.said().clients)
+    }
+
+    /// Where clients find the parties, if they are served.
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
+    }
+
+    fn up(&mut self) -> impl Iterator<Item = &mut Process> {
+        self.seats.iter_mut().filter_map(|seat| seat.as_mut().ok())
+    }
+
+    fn spawn(&self, party: PartyId, listen_on: &Multiaddr) -> Result<Process, FleetError> {
+        let home = Home::of(&self.folder, party);
+        let log = home.0.join("log");
+        let opened = std::fs::create_dir_all(&home.0)
+            .and_then(|()| File::options().create(true).append(true).open(&log));
+        let stderr = opened.map_err(|error| FleetError::Folder(log, error))?;
+        let clients = self.services.as_ref().map(|_| {
+            let before = self.network.as_ref().and_then(|network| network.nodes.get(party.index()));
+            before.copied().unwrap_or((Ipv4Addr::LOCALHOST, 0).into())
+        });
+        let mut command = (self.launch)(party, listen_on, clients);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        let program = command.get_program().to_string_lossy().into_owned();
+        let failed = |error: std::io::Error| FleetError::Process {
+            party,
+            why: format!("{program}: {error}"),
+        };
+        let mut child = command.spawn().map_err(failed)?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            unreachable!("both were asked for");
+        };
+        let said = Arc::new(Mutex::default());
+        let here = said.clone();
+        std::thread::spawn(move || listen(&here, stdout));
+        Ok(Process { child, stdin, said })
+    }
+
+    /// Waits until a process has said something.
+    fn hear<T>(
+        &mut self,
+        party: PartyId,
+        what: impl Fn(&Said) -> Option<T>,
+    ) -> Result<T, FleetError> {
+        let begun = Instant::now();
+        loop {
+            let Ok(process) = &self.seats[party.index()] else {
+                return Err(FleetError::Process { party, why: "it is down".to_owned() });
+            };
+            if let Some(heard) = what(&process.said()) {
+                return Ok(heard);
+            }
+            self.fine(party)?;
+            if begun.elapsed() > PATIENCE {
+                let missing = format!("party {party} has not found all others");
+                return Err(FleetError::Apart { after: PATIENCE, missing });
+            }
+            std::thread::sleep(GLANCE);
+        }
+    }
+
+    /// Whether somebody else ended a process.
+    fn was_killed(&mut self, party: PartyId) -> bool {
+        let Ok(process) = &mut self.seats[party.index()] else { return false };
+        let silent = process.said().silent;
+        silent
+            && process
+                .child
+                .try_wait()
+                .is_ok_and(|ended| ended.is_some_and(|status| status.code().is_none()))
+    }
+
+    /// Whether a process that should be there is.
+    fn fine(&mut self, party: PartyId) -> Result<(), FleetError> {
+        let Ok(process) = &mut self.seats[party.index()] else { return Ok(()) };
+        let (failed, silent) = {
+            let said = process.said();
+            (said.failed.clone(), said.silent)
+        };
+        if failed.is_none() && !silent {
+            return Ok(());
+        }
+        if failed.is_some() {
+            let _ = process.child.kill();
+        }
+        let status = process.child.wait().map(|status| status.to_string());
+        let status = status.unwrap_or_else(|error| error.to_string());
+        let log = Home::of(&self.folder, party).0.join("log");
+        let log = std::fs::read_to_string(log).unwrap_or_default();
+        let last = log.lines().rev().find(|line| !line.trim().is_empty());
+        let why = failed.or(last.map(str::to_owned)).unwrap_or(status);
+        Err(FleetError::Ended { party, why })
+    }
+}
+
+impl Crew for Processes {
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn status(&mut self, party: PartyId) -> Result<Option<Status>, FleetError> {
+        let Ok(process) = &self.seats[party.index()] else { return Ok(None) };
+        let status = process.said().status;
+        if self.was_killed(party) {
+            self.kill(party)?;
+            return Ok(None);
+        }
+        if !status.panicked {
+            self.fine(party)?;
+        }
+        Ok(Some(status))
+    }
+
+    fn kill(&mut self, party: PartyId) -> Result<(), FleetError> {
+        let seat = &mut self.seats[party.index()];
+        let Ok(process) = seat else { return Ok(()) };
+        process.end();
+        let status = process.said().status;
+        *seat = Err(status);
+        Ok(())
+    }
+
+    fn restart(&mut self, party: PartyId, disk: DiskAfter) -> Result<(), FleetError> {
+        let Err(shown) = self.seats[party.index()] else { return Ok(()) };
+        let home = Home::of(&self.folder, party);
+        if disk == DiskAfter::Lost {
+            home.lose_disk().map_err(|error| FleetError::Folder(home.disk(), error))?;
+        }
+        let address = self.addresses.get(&party).cloned().unwrap_or_else(loopback);
+        let mut process = self.spawn(party, &address)?;
+        process.said().status = shown;
+        process.tell(&Order::Meet(self.addresses.clone()));
+        let others = PartyId::all(self.seats.len()).zip(&self.seats);
+        let up = others.filter(|(_, seat)| seat.is_ok()).map(|(party, _)| party).collect();
+        let network = self.network.clone();
+        process.tell(&Order::Start { at: self.start_ns, shown, up, network });
+        self.seats[party.index()] = Ok(process);
+        Ok(())
+    }
+
+    fn states(&self) -> Vec<SeatState> {
+        let seats = PartyId::all(self.seats.len()).zip(&self.seats);
+        let state = |(party, seat): (PartyId, &Result<Process, Status>)| {
+            let address = self.addresses.get(&party).cloned();
+            let down = SeatState { party, address, ..SeatState::default() };
+            match seat {
+                Ok(process) => {
+                    let said = process.said();
+                    SeatState {
+                        up: true,
+                        pid: Some(process.child.id()),
+                        status: said.status,
+                        clients: said.clients,
+                        http: said.http,
+                        ..down
+                    }
+                }
+                Err(status) => SeatState { status: *status, ..down },
+            }
+        };
+        seats.map(state).collect()
+    }
+
+    fn part(&mut self, groups: &[PartySet]) {
+        for (party, seat) in PartyId::all(self.seats.len()).zip(&mut self.seats) {
+            if let Ok(process) = seat {
+                process.tell(&Order::Sever(others(groups, party).iter().collect()));
+            }
+        }
+    }
+
+    fn stop(&mut self) -> Result<(), FleetError> {
+        self.up().for_each(|process| process.tell(&Order::Stop));
+        let begun = Instant::now();
+        for party in PartyId::all(self.seats.len()) {
+            while let Ok(process) = &self.seats[party.index()] {
+                let (stopped, silent) = {
+                    let said = process.said();
+                    (said.stopped, said.silent)
+                };
+                if stopped {
+                    break;
+                }
+                if silent {
+                    self.fine(party)?;
+                }
+                if parting(begun).is_none() {
+                    let why = "it does not end".to_owned();
+                    return Err(FleetError::Ended { party, why });
+                }
+                std::thread::sleep(GLANCE);
+            }
+        }
+        self.seats.clear();
+        Ok(())
+    }
+}

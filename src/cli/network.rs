@@ -1,0 +1,73 @@
+//! Runs over a network, for the commands that make them.
+
+use byzlab_scenarios::{Options, Run, Scenario};
+
+use super::{Failure, run::Runtime};
+use crate::Lab;
+
+#[cfg(feature = "live")]
+mod with {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::{
+        cli::run::INTERRUPTED,
+        live::{Ask, LiveError, Place, refuse},
+    };
+
+    pub(crate) fn honours(runtime: Runtime, scenario: &Scenario) -> Result<(), Failure> {
+        let Some(why) = refuse(scenario) else { return Ok(()) };
+        let (file, runtime) = (&scenario.file, runtime.name());
+        Err(Failure::CannotHonour(format!("{file}: --runtime {runtime} cannot honour this: {why}")))
+    }
+
+    pub(crate) fn run(
+        lab: &Lab,
+        runtime: Runtime,
+        scenario: &Scenario,
+        text: &str,
+        options: Options,
+    ) -> Result<Run, Failure> {
+        let entry = lab.live(scenario.protocol.about.name);
+        let entry = entry.expect("the laboratory has every protocol twice");
+        let place = if runtime == Runtime::Processes { Place::Processes } else { Place::Threads };
+        let ask = Ask { scenario, text, options, place, up: None };
+        let run = entry.run(&ask, &mut |_, _, _| Ok(!INTERRUPTED.load(Ordering::SeqCst)));
+        run.map_err(|error| failure(&scenario.file, &error))
+    }
+
+    /// What kept a run from its verdict: journals that are not those of a run are our fault.
+    pub(crate) fn failure(file: &str, error: &LiveError) -> Failure {
+        let text = format!("{file}: {error}");
+        match error {
+            LiveError::Fleet(_) | LiveError::Folder(_) => Failure::Environment(text),
+            LiveError::Journal(_) | LiveError::Replay(_) => Failure::Internal(text),
+        }
+    }
+}
+
+#[cfg(not(feature = "live"))]
+mod without {
+    use super::*;
+
+    pub(crate) fn honours(runtime: Runtime, _scenario: &Scenario) -> Result<(), Failure> {
+        let runtime = runtime.name();
+        let why = format!("--runtime {runtime}: this byzlab was built without the feature `live`");
+        Err(Failure::Usage(why))
+    }
+
+    pub(crate) fn run(
+        _lab: &Lab,
+        runtime: Runtime,
+        scenario: &Scenario,
+        _text: &str,
+        _options: Options,
+    ) -> Result<Run, Failure> {
+        Err(honours(runtime, scenario).expect_err("it always refuses"))
+    }
+}
+
+#[cfg(feature = "live")]
+pub(crate) use with::{failure, honours, run};
+#[cfg(not(feature = "live"))]
+pub(crate) use without::{honours, run};

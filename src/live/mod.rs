@@ -1,0 +1,189 @@
+//! Runs over a network: where scenarios and the live runtime meet.
+
+mod control;
+mod judge;
+mod refuse;
+
+use std::{marker::PhantomData, net::SocketAddr, path::Path, process::Command};
+
+use byzlab_crypto::{Digest, PartyId};
+use byzlab_live::{
+    Common, FleetError, Launch, Look, Member, Multiaddr, Plan, Processes, Threads,
+    clients::Network, conduct, journal::JournalError,
+};
+use byzlab_protocols::{Attack, Time};
+use byzlab_scenarios::{KeySource, Options, Run, Scenario, prepare};
+use byzlab_sim::{Outcome, Stop};
+
+pub(crate) use control::{Answer, Control, Order, ask};
+pub(crate) use judge::judge;
+pub(crate) use refuse::refuse;
+
+/// Where a run is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// All parties in this process, over real sockets.
+    Threads,
+    /// One process for each party.
+    Processes,
+}
+
+impl Place {
+    /// The name in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Place::Threads => "libp2p",
+            Place::Processes => "processes",
+        }
+    }
+}
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LiveError {
+    /// Parties do not start, or end on their own.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// A journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journals are not those of a run.
+    #[error(transparent)]
+    Replay(#[from] byzlab_live::ReplayError),
+    /// A folder cannot be made.
+    #[error("cannot make a folder for the run: {0}")]
+    Folder(std::io::Error),
+}
+
+/// A run that is asked for.
+pub(crate) struct Ask<'a> {
+    /// What.
+    pub scenario: &'a Scenario,
+    /// The same as text, everything resolved: for processes that have to know it.
+    pub text: &'a str,
+    /// What it is asked for beside its verdict.
+    pub options: Options,
+    /// Where.
+    pub place: Place,
+    /// A network that is to be kept up until somebody ends it, in this folder, with services for
+    /// clients.
+    pub up: Option<&'a Path>,
+}
+
+/// A seat of a run that others have, too.
+pub(crate) struct Seat<'a> {
+    /// The scenario as all of them know it.
+    pub text: &'a str,
+    /// Which party.
+    pub party: PartyId,
+    /// The folder of the run.
+    pub folder: &'a Path,
+    /// Where it listens.
+    pub listen: Multiaddr,
+    /// Where it listens to clients, if it serves them.
+    pub clients: Option<SocketAddr>,
+}
+
+/// The file of a run's folder that holds the scenario, everything resolved.
+pub(crate) const SCENARIO: &str = "scenario.toml";
+/// The file that says to clients where the network is.
+pub(crate) const NETWORK: &str = "network.json";
+
+/// A protocol that can be run over a network, its type forgotten.
+pub(crate) trait Entry: Send + Sync {
+    /// Runs a scenario and judges it.
+    fn run(&self, ask: &Ask<'_>, look: Look<'_>) -> Result<Run, LiveError>;
+
+    /// Is one party of a run, and does what whoever started it says.
+    fn member(&self, scenario: &Scenario, seat: &Seat<'_>) -> Result<(), LiveError>;
+}
+
+/// A protocol.
+pub(crate) struct Of<P>(pub(crate) PhantomData<fn() -> P>);
+
+/// What whoever takes part must agree on.
+pub(crate) fn digest(text: &str) -> Digest {
+    Digest::of("byzlab/scenario/1", text.as_bytes())
+}
+
+impl<P: Attack> Entry for Of<P> {
+    fn run(&self, ask: &Ask<'_>, look: Look<'_>) -> Result<Run, LiveError> {
+        let temporary = tempfile::Builder::new().prefix("byzlab-").tempdir();
+        let temporary = temporary.map_err(LiveError::Folder)?;
+        let folder = ask.up.unwrap_or(temporary.path());
+        let setup = prepare::<P>(ask.scenario, &ask.options);
+        let plan = Plan::of(&setup);
+        let started = ask.options.clock.map(|clock| clock());
+        let outcome = match ask.place {
+            Place::Threads => {
+                let common = Common::of(&setup, digest(ask.text));
+                let mut crew = Threads::start(common, folder.to_owned(), ask.scenario.scale)?;
+                conduct(&mut crew, &plan, look)?
+            }
+            Place::Processes => processes(ask, folder, plan, look)?,
+        };
+        judge(ask, setup, folder, outcome, started)
+    }
+
+    fn member(&self, scenario: &Scenario, seat: &Seat<'_>) -> Result<(), LiveError> {
+        let setup = prepare::<P>(scenario, &Options::default());
+        let member = Member {
+            common: Common::of(&setup, digest(seat.text)),
+            party: seat.party,
+            folder: seat.folder.to_owned(),
+            listen: seat.listen.clone(),
+            clients: seat.clients,
+            scale: scenario.scale,
+        };
+        Ok(member.serve()?)
+    }
+}
+
+/// Runs a scenario with a process for each party.
+fn processes(
+    ask: &Ask<'_>,
+    folder: &Path,
+    mut plan: Plan,
+    look: Look<'_>,
+) -> Result<Outcome, LiveError> {
+    let (n, scale) = (ask.scenario.n, ask.scenario.scale);
+    std::fs::write(folder.join(SCENARIO), ask.text).map_err(LiveError::Folder)?;
+    let launch = launch(folder).map_err(LiveError::Folder)?;
+    let services = ask.up.map(|_| network(ask.scenario));
+    let mut crew = Processes::start(n, launch, folder.to_owned(), scale, services)?;
+    if let Some(network) = crew.network() {
+        std::fs::write(folder.join(NETWORK), network.text()).map_err(LiveError::Folder)?;
+        plan.stop = Stop { decisions: None, requests: None, time: Time::NEVER };
+    }
+    Ok(conduct(&mut crew, &plan, look)?)
+}
+
+/// What clients have to know of a network, but for where its parties are.
+fn network(scenario: &Scenario) -> Network {
+    let KeySource { instance, seed, clients } = KeySource::of(scenario);
+    Network {
+        schema: 1,
+        instance,
+        protocol: scenario.protocol.about.name.to_owned(),
+        f: scenario.f,
+        scheme: scenario.crypto.name().to_owned(),
+        clients: clients.max(scenario.clients as usize),
+        insecure_seed: seed,
+        nodes: Vec::new(),
+    }
+}
+
+/// Starts this very program as the process of a party.
+fn launch(folder: &Path) -> std::io::Result<Launch> {
+    let (program, folder) = (std::env::current_exe()?, folder.to_owned());
+    Ok(Box::new(move |party, listen, clients| {
+        let mut command = Command::new(&program);
+        let listen = listen.to_string();
+        command.args(["node", "--member", &party.to_string(), "--listen", &listen, "--folder"]);
+        command.arg(&folder);
+        if let Some(clients) = clients {
+            command.args(["--clients", &clients.to_string()]);
+        }
+        command
+    }))
+}
