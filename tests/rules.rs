@@ -74,7 +74,9 @@ fn fields_of_every_kind_are_set_and_signed_again() {
                     let found = run.verdict.properties[property as usize].finding;
                     assert_ne!(found, Finding::Violated, "{place}: {}", property.name());
                 }
-                let own = field.ends_with("body.view") || *field == "broadcast";
+                // A relay holds a signature of somebody else, which nobody can make anew.
+                let own =
+                    field.ends_with("body.view") || (*kind == "send" && *field == "broadcast");
                 let unsigned = run.trace.iter().filter(|record| record.what == "rejected");
                 let unsigned =
                     unsigned.filter(|record| record.text.contains("does not verify")).count();
