@@ -1,13 +1,19 @@
-//! The kill matrix: every piece of the museum under every strategy of the search, as the page
+//! The kill matrix: every piece of the museum under the strategies of the search, as the page
 //! `docs/kill-matrix.md`.
 //!
-//! `cargo run --release --example kill_matrix -- 120 10 3 > docs/kill-matrix.md`: 120 s for all
-//! strategies together, 10 s for each alone, the worst of three seeds.
+//! `cargo run --release --example kill_matrix -- 60 1 3 ROWS > docs/kill-matrix.md`: 60 s for all
+//! strategies together with each of three seeds, of which the worst counts, and 1 s for each
+//! strategy alone. Rows that are in the file ROWS are not made again, and new ones are added to it.
+//!
+//! Seconds are of processor time, on all threads together: what else the machine does changes
+//! nothing.
 
 use std::{
-    fmt::Write,
-    path::Path,
-    time::{Duration, Instant},
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
 use byzlab::{
@@ -28,52 +34,100 @@ struct Budget {
 struct Piece {
     protocol: &'static str,
     id: &'static str,
+    /// Its scenario, from the folder of the museum on.
+    file: String,
     falls: Vec<Property>,
     faults: usize,
 }
 
-fn main() {
-    let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
-    let [together, alone, seeds] = numbers[..] else {
-        eprintln!("usage: kill_matrix SECONDS-TOGETHER SECONDS-ALONE SEEDS");
-        std::process::exit(2);
-    };
-    let (together, alone) = (Duration::from_secs(together), Duration::from_secs(alone));
-    let budget = Budget { together, alone, seeds };
-    let lab = Lab::new();
-    let pieces = pieces(&lab);
-    let (mut rows, mut killed) = (String::new(), 0);
-    for piece in &pieces {
-        let (row, dead) = row(&lab, piece, &budget);
-        eprint!("{row}");
-        rows.push_str(&row);
-        killed += usize::from(dead);
-    }
-    print!("{}{rows}", head(&budget, killed, pieces.len()));
+/// A find, and what it took.
+struct Kill {
+    hit: Hit,
+    time: Duration,
 }
 
-fn head(budget: &Budget, killed: usize, all: usize) -> String {
+/// Processor time of this process.
+#[cfg(unix)]
+fn used() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Time since the first call, where processor time is not to be had.
+#[cfg(not(unix))]
+fn used() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let parsed = match &arguments[..] {
+        [together, alone, seeds, rows] => {
+            together.parse().ok().zip(alone.parse().ok()).zip(seeds.parse().ok()).zip(Some(rows))
+        }
+        _ => None,
+    };
+    let Some((((together, alone), seeds), file)) = parsed else {
+        eprintln!("usage: kill_matrix SECONDS-TOGETHER SECONDS-ALONE SEEDS ROWS");
+        std::process::exit(2);
+    };
+    let [together, alone] = [together, alone].map(Duration::from_secs_f64);
+    let budget = Budget { together, alone, seeds };
+    let lab = Lab::new();
+    let known = fs::read_to_string(file).unwrap_or_default();
+    let mut rows: Vec<String> = known.lines().map(str::to_owned).collect();
+    let pieces = pieces(&lab);
+    for piece in &pieces {
+        let begin = format!("| {} | [{}](", piece.protocol, piece.id);
+        if rows.iter().any(|row| row.starts_with(&begin)) {
+            continue;
+        }
+        let row = row(&lab, piece, &budget);
+        let added = fs::OpenOptions::new().create(true).append(true).open(file);
+        let added = added.and_then(|mut file| writeln!(file, "{row}"));
+        added.unwrap_or_else(|error| panic!("{file}: {error}"));
+        rows.push(row);
+    }
+    println!("{}{}", head(&budget, &rows), rows.join("\n"));
+}
+
+fn head(budget: &Budget, rows: &[String]) -> String {
     let names: Vec<_> = STRATEGIES.iter().map(|strategy| strategy.name).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (together, alone) = (budget.together.as_secs(), budget.alone.as_secs());
+    let (together, alone) = (budget.together.as_secs_f64(), budget.alone.as_secs_f64());
+    // The fourth cell of a row is the time.
+    let times = rows.iter().map(|row| row.split('|').nth(4).unwrap_or_default().trim());
+    let times: Vec<f64> =
+        times.filter_map(|time| time.trim_end_matches(" s").parse().ok()).collect();
+    let within = |most: f64| times.iter().filter(|time| **time <= most).count();
     format!(
         "# The kill matrix\n\n\
-         Each piece of the [museum](museum.md) was searched for the property that falls in its\n\
-         scenario there, from a file that names the protocol and the piece and nothing else: the\n\
-         strategies know neither pieces nor attacks. Made by\n\
-         `cargo run --release --example kill_matrix -- {together} {alone} {seeds}`{profile}, on\n\
-         {threads} threads; times are of that machine.\n\n\
-         All strategies together, {together} s a piece: **{killed} of {all}** pieces fall. A time\n\
-         is the worst of {seeds} seeds, from the start to the violation, and a line means that it\n\
-         was not found in time. *Faults* counts behaviours, rules and events after shrinking, in\n\
-         brackets those of the scenario in the museum; *messages* are all that are sent until the\n\
-         property falls, after shrinking. The last columns are strategies alone, {alone} s each.\n\n\
-         | protocol | piece | falls | time | run | faults | messages | {} |\n\
-         |---|---|---|---:|---:|---:|---:|{}\n",
-        names.join(" | "),
-        "---:|".repeat(names.len()),
+         Each piece of the [museum](museum.md) was searched from a file that names the protocol and\n\
+         the piece and nothing else: the strategies know neither pieces nor attacks. A piece is\n\
+         killed when any property falls. Made by\n\
+         `cargo run --release --example kill_matrix -- {together} {alone} {seeds} ROWS`, with\n\
+         {threads} threads. All times are processor time: two minutes on two cores are 240 s.\n\n\
+         All strategies together, up to {together} s for each of {seeds} seeds: **{killed} of\n\
+         {all}** pieces are killed with every seed, {tenth} of them within 10 s and {second} within\n\
+         1 s. A time is the worst of the {seeds} seeds, from the start to the violation, *run* counts\n\
+         the runs until then. A dash means that some seed found nothing in time: these pieces fall to\n\
+         the named attack in their scenario, to which each row leads.\n\n\
+         *Falls* is what fell first, in brackets what the scenario of the museum shows. *Faults*\n\
+         counts behaviours, rules and events after shrinking, in brackets those of that scenario;\n\
+         *messages* are all that are sent until the property falls, before and after shrinking. The\n\
+         last columns are the strategies alone, up to {alone} s each, one seed, for the pieces that\n\
+         are killed; a dash means that it took longer. What cannot be reached at all, and why, is said at the end of the page of the museum; it is not searched here.\n\n\
+         | protocol | piece | falls | time | run | faults | messages | {columns} |\n\
+         |---|---|---|---:|---:|---:|---:|{lines}\n",
+        killed = times.len(),
+        all = rows.len(),
+        tenth = within(10.0),
+        second = within(1.0),
+        columns = names.join(" | "),
+        lines = "---:|".repeat(names.len()),
         seeds = budget.seeds,
-        profile = if cfg!(debug_assertions) { " but without `--release`" } else { "" },
     )
 }
 
@@ -81,13 +135,9 @@ fn head(budget: &Budget, killed: usize, all: usize) -> String {
 fn pieces(lab: &Lab) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     for entry in lab.registry().entries() {
-        let folder = format!("scenarios/library/museum/{}", entry.about().name);
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-        let Ok(files) = std::fs::read_dir(&folder) else { continue };
-        let mut files: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
-        files.sort();
-        for path in files {
-            let bytes = std::fs::read(&path).unwrap_or_default();
+        let protocol = entry.about().name;
+        for path in scenarios(protocol) {
+            let bytes = fs::read(&path).unwrap_or_default();
             let document = Document::decode("museum.toml", &bytes, &[], lab.registry());
             let scenario = document.and_then(|document| document.resolve(None, lab.registry()));
             let Ok(scenario) = scenario else { continue };
@@ -95,77 +145,85 @@ fn pieces(lab: &Lab) -> Vec<Piece> {
             let falls = scenario.expect.properties.iter();
             let falls = falls.filter(|(_, finding)| **finding == Finding::Violated);
             let falls: Vec<_> = falls.map(|(property, _)| *property).collect();
-            let protocol = entry.about().name;
             if pieces.iter().all(|piece| (piece.protocol, piece.id) != (protocol, id)) {
-                pieces.push(Piece { protocol, id, falls, faults: scenario.faults.len() });
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let (file, faults) = (format!("{protocol}/{name}"), scenario.faults.len());
+                pieces.push(Piece { protocol, id, file, falls, faults });
             }
         }
     }
     pieces
 }
 
+fn scenarios(protocol: &str) -> Vec<PathBuf> {
+    let folder = format!("scenarios/library/museum/{protocol}");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let files = fs::read_dir(&folder).into_iter().flatten();
+    let mut files: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+    files.sort();
+    files
+}
+
 /// A search for a piece: the hit and how long it took.
 fn search(
     space: &Space<'_>,
-    piece: &Piece,
     strategies: Vec<&'static Strategy>,
     seed: u64,
     budget: Duration,
-) -> Option<(Hit, Duration)> {
+) -> Option<Kill> {
     let progress = Progress { seed, ..Progress::default() };
-    let mut hunt = Hunt::new(space, strategies, piece.falls.clone(), progress);
-    let started = Instant::now();
-    while started.elapsed() < budget {
+    let mut hunt = Hunt::new(space, strategies, Property::ALL.to_vec(), progress);
+    let started = used();
+    while used() - started < budget {
         if let Some(hit) = hunt.batch(u64::MAX) {
-            return Some((hit, started.elapsed()));
+            return Some(Kill { hit, time: used() - started });
         }
     }
     None
 }
 
 /// The worst of all seeds; nothing if one of them finds nothing.
-fn worst(
-    space: &Space<'_>,
-    piece: &Piece,
-    strategies: &[&'static Strategy],
-    seeds: u64,
-    budget: Duration,
-) -> Option<(Hit, Duration)> {
-    let mut worst: Option<(Hit, Duration)> = None;
+fn worst(space: &Space<'_>, seeds: u64, budget: Duration) -> Option<Kill> {
+    let mut worst: Option<Kill> = None;
     for seed in 1..=seeds {
-        let found = search(space, piece, strategies.to_vec(), seed, budget)?;
-        if worst.as_ref().is_none_or(|(_, longest)| found.1 > *longest) {
+        let found = search(space, STRATEGIES.iter().collect(), seed, budget)?;
+        if worst.as_ref().is_none_or(|longest| found.time > longest.time) {
             worst = Some(found);
         }
     }
     worst
 }
 
-fn row(lab: &Lab, piece: &Piece, budget: &Budget) -> (String, bool) {
-    let text = format!("protocol.{} = {{ broken = \"{}\" }}\n", piece.protocol, piece.id);
+fn names(properties: &[Property]) -> String {
+    properties.iter().map(|property| property.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn row(lab: &Lab, piece: &Piece, budget: &Budget) -> String {
+    let Piece { protocol, id, file, falls, faults: usual } = piece;
+    let text = format!("protocol.{protocol} = {{ broken = \"{id}\" }}\n");
     let document = Document::decode("piece.toml", text.as_bytes(), &[], lab.registry());
     let document = document.unwrap_or_else(|problems| panic!("{problems}"));
     let space = Space::of(&document, lab.registry()).unwrap_or_else(|error| panic!("{error}"));
-    let all: Vec<&'static Strategy> = STRATEGIES.iter().collect();
-    let names: Vec<_> = piece.falls.iter().map(|property| property.name()).collect();
-    let mut row = format!("| {} | {} | {} |", piece.protocol, piece.id, names.join(", "));
+    let link = format!("[{id}](../scenarios/library/museum/{file})");
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
-    let found = worst(&space, piece, &all, budget.seeds, budget.together);
+    let mut row = format!("| {protocol} | {link} |");
+    let shown = names(falls);
+    let found = worst(&space, budget.seeds, budget.together);
     let _ = match &found {
-        None => write!(row, " - | - | ({}) | - |", piece.faults),
-        Some((hit, time)) => {
+        None => write!(row, " ({shown}) | - | - | ({usual}) | - |"),
+        Some(Kill { hit, time }) => {
             let shrunk = shrink(&space, hit, lab.registry(), &|| true);
-            let small = shrunk.map(|shrunk| (shrunk.scenario.faults.len(), shrunk.messages.1));
-            let (faults, messages) = small.unwrap_or_else(|why| panic!("{why}"));
-            let (time, run) = (seconds(*time), hit.run);
-            write!(row, " {time} | {run} | {faults} ({}) | {messages} |", piece.faults)
+            let shrunk = shrunk.unwrap_or_else(|why| panic!("{why}"));
+            let (faults, (before, after)) = (shrunk.scenario.faults.len(), shrunk.messages);
+            let (fallen, time, run) = (names(&hit.fallen), seconds(*time), hit.run);
+            let left = format!("{faults} ({usual}) | {before} to {after}");
+            write!(row, " {fallen} ({shown}) | {time} | {run} | {left} |")
         }
     };
-    for strategy in all {
-        let alone = worst(&space, piece, &[strategy], budget.seeds, budget.alone);
-        let time = alone.map_or_else(|| "-".to_owned(), |(_, time)| seconds(time));
-        let _ = write!(row, " {time} |");
+    for strategy in STRATEGIES {
+        let alone = found.as_ref().map(|_| search(&space, vec![strategy], 1, budget.alone));
+        let time = alone.map(|kill| kill.map_or_else(|| "-".to_owned(), |kill| seconds(kill.time)));
+        let _ = write!(row, " {} |", time.unwrap_or_default());
     }
-    row.push('\n');
-    (row, found.is_some())
+    row
 }

@@ -25,8 +25,13 @@ struct Entry {
 impl Memo {
     /// A table for a ring of so many keys.
     pub(crate) fn for_keys(count: usize) -> Self {
-        let size = (64 * count).next_power_of_two().clamp(256, 1 << 16);
-        Memo { entries: Mutex::new(vec![None; size].into_boxed_slice()) }
+        Memo { entries: Mutex::new(table((64 * count).next_power_of_two().clamp(256, MOST))) }
+    }
+
+    /// Makes room for so many, as far as there may be; what was known is forgotten.
+    pub(crate) fn resize(&self, signatures: usize) {
+        let table = table(signatures.min(MOST).next_power_of_two().max(WAYS));
+        *self.entries.lock().unwrap_or_else(PoisonError::into_inner) = table;
     }
 
     /// Whether exactly this signature of this party on this digest is known to verify.
@@ -45,6 +50,13 @@ impl Memo {
         entries[place..place + WAYS].rotate_right(1);
         entries[place] = Some(entry);
     }
+}
+
+/// The most signatures that are remembered.
+const MOST: usize = 1 << 16;
+
+fn table(size: usize) -> Box<[Option<Entry>]> {
+    vec![None; size].into_boxed_slice()
 }
 
 /// A fixed table of certificates that were checked, by their place in memory. An entry keeps its

@@ -153,6 +153,12 @@ impl KeyRing {
         KeyRing::new(self.instance, self.keys.clone(), self.len())
     }
 
+    /// Remembers so many signatures from now on, 65,536 at the most: for whoever checks many
+    /// others between the first and the second time of one. Costs 100 bytes for each at once.
+    pub fn remember(&self, signatures: usize) {
+        self.memo.resize(signatures);
+    }
+
     /// The instance that every signature is bound to.
     pub fn instance(&self) -> Digest {
         self.instance

@@ -62,6 +62,23 @@ fn the_memory_is_bounded() {
     assert!(checked >= 2 * 5000 - 1000, "{checked} checks: nearly everything is remembered");
 }
 
+/// Whoever serves many clients makes room for what they have in flight.
+#[test]
+fn there_is_room_for_many_if_it_is_asked_for() {
+    let (committee, signers) = committee(Scheme::Ideal, 4, 1, "memo", 7);
+    committee.ring().remember(1 << 16);
+    let many: Vec<_> =
+        (0..5000).map(|view| signers[0].sign(vote(view, "v")).into_signed()).collect();
+    for _ in 0..2 {
+        assert!(many.iter().all(|signed| committee.check(signed).is_ok()));
+    }
+    let checked = committee.ring().checked();
+    assert!((5000..5100).contains(&checked), "{checked} checks: nearly nothing is forgotten");
+    committee.ring().remember(usize::MAX);
+    committee.ring().remember(0);
+    assert!(many.iter().all(|signed| committee.check(signed).is_ok()));
+}
+
 /// What is known of one certificate is not good for another one with the same signatures, or
 /// the same statement.
 #[test]

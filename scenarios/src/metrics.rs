@@ -221,8 +221,8 @@ impl Meter {
         if answers[at].1.len() >= self.one_honest {
             self.replies.remove(&id);
             self.answered.insert(id);
-            if let Some(asked) = plan.requests.get(&id) {
-                self.client_latencies.push(event.at.since(*asked).0);
+            if let Some(asked) = plan.asked(&id) {
+                self.client_latencies.push(event.at.since(asked).0);
             }
         }
     }

@@ -7,7 +7,7 @@ use byzlab_protocols::{Attack, Packet, Protocol, Time};
 use byzlab_sim::{Outcome as Ended, Setup, World};
 use byzlab_trace::{Observer, Record, TraceWriter};
 
-use crate::{Finding, Judge, Metrics, Scenario, Verdict, search::Coverage, setup};
+use crate::{Finding, Judge, KeySource, Metrics, Scenario, Verdict, search::Coverage, setup};
 
 /// The name of the simulator in reports.
 pub const SIM: &str = "sim";
@@ -84,9 +84,9 @@ pub struct Run {
 
 /// The setup of a scenario with a judge among those who watch, for any runtime; what it saw is
 /// taken out by [`conclude`].
-pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options) -> Setup<P> {
+pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options, keys: &KeySource) -> Setup<P> {
     let purpose = Purpose { trace: options.trace, ..Purpose::JUDGE };
-    prepared(scenario, purpose).0
+    prepared(scenario, purpose, keys).0
 }
 
 /// What is left of a run that was made from a [`prepare`]d setup.
@@ -171,6 +171,7 @@ pub(crate) fn explore<P: Attack>(scenario: &Scenario) -> Explored {
     Explored {
         verdict: judge.verdict(scenario, ended.end, ended.stopped_by == StoppedBy::Quiet),
         messages: judge.metrics().total.messages,
+        flooded: ended.flooded,
         noted: judge.noted().to_vec(),
         covered,
     }
@@ -183,6 +184,8 @@ pub struct Explored {
     pub verdict: Verdict,
     /// How many messages were sent.
     pub messages: u64,
+    /// Whether it was cut off, since too much happened in it.
+    pub flooded: bool,
     /// How often each numbered line of the pseudo-code fired at an honest party.
     pub noted: Vec<u64>,
     /// Pairs of a line and a state that it led to.
@@ -208,6 +211,8 @@ impl Purpose {
 struct Simulated {
     stopped_by: StoppedBy,
     end: Time,
+    /// Whether it was cut off.
+    flooded: bool,
     timing: Timing,
     evidence: Vec<Evidence>,
 }
@@ -254,8 +259,12 @@ fn bounded<P: Attack>(world: &mut World<P>) -> Option<Ended> {
 }
 
 /// A setup with a judge in it, and the time at which the run ends at the latest.
-fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Setup<P>, Time) {
-    let mut made = setup::make::<P>(scenario, Vec::new());
+fn prepared<P: Attack>(
+    scenario: &Scenario,
+    purpose: Purpose,
+    keys: &KeySource,
+) -> (Setup<P>, Time) {
+    let mut made = setup::make::<P>(scenario, Vec::new(), keys);
     let judge = Judge::new(scenario, &made.plan, &made.setup.context);
     made.setup.observers.push(Box::new(judge));
     if purpose.trace {
@@ -271,7 +280,7 @@ fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Setup<P>, Time
 
 /// Runs a world with a judge in it; with witnesses, looks for the guilty afterwards.
 fn simulate<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Watched, Simulated) {
-    let (setup, limit) = prepared::<P>(scenario, purpose);
+    let (setup, limit) = prepared::<P>(scenario, purpose, &KeySource::of(scenario));
     let context = setup.context.clone();
     let mut world = World::new(setup);
     let ended = if purpose.explore { bounded(&mut world) } else { Some(world.run()) };
@@ -284,6 +293,7 @@ fn simulate<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Watched, Simul
     let simulated = Simulated {
         stopped_by,
         end: if ended == Some(Ended::Time) { limit } else { world.now() },
+        flooded: ended.is_none(),
         timing: Timing {
             elapsed: Duration::ZERO,
             deliveries: world.deliveries(),

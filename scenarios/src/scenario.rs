@@ -276,6 +276,10 @@ pub struct Scenario {
     pub stop_time: Option<Time>,
     /// For real runtimes: every duration times this.
     pub scale: u64,
+    /// For real runtimes: so many clients have keys.
+    pub clients: u64,
+    /// For real runtimes: whether votes reach the disk before they leave.
+    pub sync: bool,
     /// What is expected.
     pub expect: Expect,
     /// What `compare` crosses.

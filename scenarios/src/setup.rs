@@ -27,12 +27,22 @@ pub(crate) struct Plan {
     pub stop: Stop,
     /// The requests that clients made, and when.
     pub requests: BTreeMap<RequestId, Time>,
+    /// Those of clients that the file knows nothing of: they reached a running network through
+    /// the ports of its parties. Everything is judged of them but by when they are decided.
+    pub others: BTreeMap<RequestId, Time>,
     /// For broadcasts: sender and digest of the value of each, in order.
     pub broadcasts: Vec<(PartyId, Digest)>,
     /// Who is honest whenever it is up: what they say is judged, and nobody may accuse them.
     pub honest: PartySet,
     /// Those of them of whom liveness expects something.
     pub judged: PartySet,
+}
+
+impl Plan {
+    /// When a client made a request, if one did.
+    pub(crate) fn asked(&self, id: &RequestId) -> Option<Time> {
+        self.requests.get(id).or_else(|| self.others.get(id)).copied()
+    }
 }
 
 /// What a run is made of, but for those who watch it.
@@ -43,9 +53,13 @@ pub(crate) struct Made<P: Protocol> {
     pub plan: Plan,
 }
 
-/// Makes a run.
-pub(crate) fn make<P: Attack>(scenario: &Scenario, observers: Vec<Box<dyn Observer>>) -> Made<P> {
-    let (context, signers, clients) = committee(scenario);
+/// Makes a run with these keys.
+pub(crate) fn make<P: Attack>(
+    scenario: &Scenario,
+    observers: Vec<Box<dyn Observer>>,
+    keys: &KeySource,
+) -> Made<P> {
+    let (context, signers, clients) = committee(scenario, keys);
     let params = P::params(&scenario.protocol.values);
     let demand = demand(scenario, &context, &clients);
     let traitors = scenario.traitors();
@@ -84,28 +98,76 @@ pub(crate) fn make<P: Attack>(scenario: &Scenario, observers: Vec<Box<dyn Observ
 
 /// The keys of the parties.
 pub(crate) fn keys(scenario: &Scenario) -> KeyRing {
-    committee(scenario).0.committee.ring().fresh()
+    committee(scenario, &KeySource::of(scenario)).0.committee.ring().fresh()
+}
+
+/// Where the keys of a run come from. INSECURE: whoever knows it can speak in any name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeySource {
+    /// What every signature is bound to.
+    pub instance: Digest,
+    /// From which all keys are drawn, but those of parties that are given.
+    pub seed: Digest,
+    /// How many clients have one.
+    pub clients: usize,
+    /// Parties whose keys are drawn from no seed.
+    pub given: Option<GivenKeys>,
+}
+
+/// The Ed25519 keys of parties that made their own. Who has not all secrets can be one party, and
+/// judge nobody.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct GivenKeys {
+    /// The public keys, by party; a ring has been made of them.
+    pub public: Vec<[u8; 32]>,
+    /// The secrets that are known here.
+    pub secrets: BTreeMap<PartyId, [u8; 32]>,
+}
+
+impl KeySource {
+    /// That of a scenario.
+    pub fn of(scenario: &Scenario) -> KeySource {
+        let mut name = scenario.protocol.about.name.as_bytes().to_vec();
+        name.extend_from_slice(&scenario.seed.to_le_bytes());
+        name.extend_from_slice(&(scenario.n as u64).to_le_bytes());
+        name.extend_from_slice(&(scenario.f as u64).to_le_bytes());
+        let clients = match &scenario.workload.demand {
+            Demand::Clients { count, .. } => *count as usize,
+            Demand::Commands(_) | Demand::Inputs(_) => 1,
+        };
+        KeySource {
+            instance: Digest::of("byzlab/instance/1", &name),
+            seed: Digest::of("byzlab/keys/1", &name),
+            clients,
+            given: None,
+        }
+    }
+
+    /// That of a scenario over a network, with more clients than its workload has.
+    pub fn live(scenario: &Scenario) -> KeySource {
+        let source = KeySource::of(scenario);
+        let clients = source.clients.max(scenario.clients as usize);
+        KeySource { clients, ..source }
+    }
 }
 
 /// Keys, committee and clients. The instance is bound to the scenario, not to the scheme: both
 /// schemes give the same run but for signature bytes.
-fn committee(scenario: &Scenario) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
-    let mut name = scenario.protocol.about.name.as_bytes().to_vec();
-    name.extend_from_slice(&scenario.seed.to_le_bytes());
-    name.extend_from_slice(&(scenario.n as u64).to_le_bytes());
-    name.extend_from_slice(&(scenario.f as u64).to_le_bytes());
-    let instance = Digest::of("byzlab/instance/1", &name);
-    let seed = Digest::of("byzlab/keys/1", &name).0;
+fn committee(scenario: &Scenario, keys: &KeySource) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
+    let KeySource { instance, seed, clients, given } = keys;
     let ring = |purpose, count| {
-        KeyRing::insecure_from_seed(scenario.crypto, instance, purpose, count, &seed)
+        KeyRing::insecure_from_seed(scenario.crypto, *instance, purpose, count, &seed.0)
             .expect("the decoder keeps to the possible numbers of parties")
     };
-    let (parties, signers) = ring("party", scenario.n);
-    let count = match &scenario.workload.demand {
-        Demand::Clients { count, .. } => *count as usize,
-        Demand::Commands(_) | Demand::Inputs(_) => 1,
-    };
-    let (clients, client_signers) = ring("client", count);
+    let (mut parties, mut signers) = ring("party", scenario.n);
+    if let Some(GivenKeys { public, secrets }) = given {
+        parties = KeyRing::from_public_keys(*instance, public).expect("a ring was made of them");
+        // Nobody believes the others: their keys are those of the seed.
+        for (party, secret) in secrets {
+            signers[party.index()] = Signer::from_secret_key(*party, *instance, secret);
+        }
+    }
+    let (clients, client_signers) = ring("client", *clients);
     let context = Context {
         committee: Committee::new(parties, scenario.f).expect("the decoder checks f"),
         clients,
@@ -222,6 +284,7 @@ fn plan<P: Attack>(
         deadline,
         stop,
         requests: asked.requests.clone(),
+        others: BTreeMap::new(),
         broadcasts: asked.broadcasts.clone(),
         honest: scenario.honest(),
         judged: scenario.judged(),

@@ -1,11 +1,17 @@
-//! `byzlab client`: one request to a running network, believed once f + 1 nodes agree.
+//! `byzlab client`: one request to a running network, believed once f + 1 nodes agree; or all
+//! those that come over HTTP.
 
-use std::{path::Path, time::Duration};
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use byzlab_live::clients::{Network, Reach, Session, SessionError};
+use byzlab_crypto::Signer;
+use byzlab_live::{
+    clients::{Gateway, Network, Reach, Session, SessionError},
+    http::Endpoint,
+};
 use byzlab_protocols::Span;
 use byzlab_scenarios::parse_span;
 use clap::{Args, Subcommand};
+use tokio::sync::Notify;
 
 use super::{Failure, Status, input, output::Output};
 
@@ -38,6 +44,12 @@ enum Request {
     Get {
         /// A word.
         key: String,
+    },
+    /// Do so for all who ask over HTTP: GET and PUT /kv/KEY.
+    Serve {
+        /// Where to listen, on loopback; port 0 lets the system choose.
+        #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+        http: SocketAddr,
     },
 }
 
@@ -80,19 +92,37 @@ pub(crate) fn failed(error: &SessionError, output: &mut Output) -> Result<Status
 
 /// Asks for one thing.
 pub(crate) fn client(args: &ClientArgs, output: &mut Output) -> Result<Status, Failure> {
-    let (Request::Put { key, .. } | Request::Get { key }) = &args.request;
-    if key.is_empty() || key.contains(' ') {
-        return Err(Failure::Usage(format!("key {key:?}: a key is a word without spaces")));
-    }
-    let payload = match &args.request {
-        Request::Put { key, value } => format!("put {key} {value}"),
-        Request::Get { key } => format!("get {key}"),
-    };
     let network = network(&args.network)?;
     let signer = network.signer(args.client).map_err(|error| Failure::Usage(error.to_string()))?;
     let patience = duration(args.timeout);
+    match &args.request {
+        Request::Put { key, value } => {
+            let payload = format!("put {} {value}", word(key)?);
+            ask(&network, signer, payload, patience, output)
+        }
+        Request::Get { key } => {
+            ask(&network, signer, format!("get {}", word(key)?), patience, output)
+        }
+        Request::Serve { http } => serve(&network, signer, *http, patience, output),
+    }
+}
+
+fn word(key: &str) -> Result<&str, Failure> {
+    match key.is_empty() || key.contains(' ') {
+        true => Err(Failure::Usage(format!("key {key:?}: a key is a word without spaces"))),
+        false => Ok(key),
+    }
+}
+
+fn ask(
+    network: &Network,
+    signer: Signer,
+    payload: String,
+    patience: Duration,
+    output: &mut Output,
+) -> Result<Status, Failure> {
     let believed = runtime()?.block_on(async {
-        let session = Session::connect(&network, signer, Reach::All, RETRY, patience);
+        let session = Session::connect(network, signer, Reach::All, RETRY, patience);
         session.await?.call(payload.into_bytes(), patience).await
     });
     match believed {
@@ -104,4 +134,29 @@ pub(crate) fn client(args: &ClientArgs, output: &mut Output) -> Result<Status, F
         }
         Err(error) => failed(&error, output),
     }
+}
+
+/// Serves until it is interrupted.
+fn serve(
+    network: &Network,
+    signer: Signer,
+    address: SocketAddr,
+    patience: Duration,
+    output: &mut Output,
+) -> Result<Status, Failure> {
+    let interrupted = Arc::new(Notify::new());
+    let end = interrupted.clone();
+    let _ = ctrlc::set_handler(move || end.notify_one());
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::InvalidInput => Failure::Usage(format!("--http {error}")),
+        _ => Failure::Io(format!("--http {address}"), error),
+    };
+    runtime()?.block_on(async {
+        let gateway = Gateway::open(network, signer, RETRY, patience);
+        let serving = Endpoint::default().store(gateway).serve(address).await.map_err(failed)?;
+        output.line(&format!("http://{}/kv/KEY", serving.address()))?;
+        output.flush()?;
+        interrupted.notified().await;
+        Ok(Status::Expected)
+    })
 }

@@ -5,10 +5,14 @@ mod client;
 mod compare;
 mod completions;
 mod explain;
+#[cfg(feature = "live")]
+mod genesis;
 mod input;
 mod list;
 #[cfg(feature = "live")]
 mod load;
+#[cfg(feature = "live")]
+mod log;
 mod merge;
 mod network;
 #[cfg(feature = "live")]
@@ -18,6 +22,8 @@ mod report;
 mod run;
 mod schema;
 mod search;
+#[cfg(feature = "live")]
+mod testnet;
 mod trace;
 mod verify_evidence;
 
@@ -68,6 +74,8 @@ impl Status {
 pub(crate) enum Failure {
     /// What the user gave is wrong.
     Usage(String),
+    /// A runtime cannot do what a file says.
+    CannotHonour(String),
     /// Files are wrong.
     Files(Vec<Problems>),
     /// Reading or writing failed.
@@ -113,6 +121,10 @@ pub(crate) struct Common {
     /// When to use colours; NO_COLOR is honoured.
     #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
     color: When,
+    /// Tell on stderr what happens in a network; RUST_LOG says of what, such as byzlab_live=debug.
+    #[cfg(feature = "live")]
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    log: Option<log::Form>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -142,9 +154,21 @@ enum Command {
     Report(report::ReportArgs),
     /// Check whether a file proves guilt, from public keys alone.
     VerifyEvidence(verify_evidence::VerifyArgs),
-    /// One party of a network, as a process.
+    /// Run with a process for each party, or keep such a network up.
+    #[cfg(feature = "live")]
+    Testnet(testnet::TestnetArgs),
+    /// Make a key for a party of a network over several machines.
+    #[cfg(feature = "live")]
+    Keygen(genesis::KeygenArgs),
+    /// Make the genesis of a network over several machines.
+    #[cfg(feature = "live")]
+    Genesis(genesis::GenesisArgs),
+    /// One party of such a network.
     #[cfg(feature = "live")]
     Node(node::NodeArgs),
+    /// Judge such a network from what its nodes kept.
+    #[cfg(feature = "live")]
+    Judge(genesis::JudgeArgs),
     /// Ask a running network for one thing.
     #[cfg(feature = "live")]
     Client(client::ClientArgs),
@@ -176,8 +200,17 @@ pub(crate) fn main(lab: &Lab) -> i32 {
         || matches!(&cli.command, Command::Compare(args) if args.forms.json)
         || matches!(&cli.command, Command::Merge(args) if args.forms.json);
     #[cfg(feature = "live")]
-    let json = json || matches!(&cli.command, Command::Load(args) if args.json);
+    let json = json
+        || matches!(&cli.command, Command::Load(args) if args.json)
+        || matches!(&cli.command, Command::Judge(args) if args.json)
+        || matches!(&cli.command, Command::Testnet(args) if testnet::is_json(args));
     let mut output = Output::new(cli.common.color);
+    #[cfg(feature = "live")]
+    if let Some(form) = cli.common.log
+        && let Err(failure) = log::start(form, output.paints_errors())
+    {
+        return tell(&failure, json, &mut output) as i32;
+    }
     let result = match &cli.command {
         Command::Run(args) => run::run(args, lab, &mut output),
         Command::Explain(args) => explain::explain(args, registry, &mut output),
@@ -189,7 +222,15 @@ pub(crate) fn main(lab: &Lab) -> i32 {
         Command::Report(args) => report::report(args, registry, &mut output),
         Command::VerifyEvidence(args) => verify_evidence::verify(args, registry, &mut output),
         #[cfg(feature = "live")]
-        Command::Node(args) => node::node(args, lab),
+        Command::Testnet(args) => testnet::testnet(args, lab, &mut output),
+        #[cfg(feature = "live")]
+        Command::Node(args) => node::node(args, lab, &mut output),
+        #[cfg(feature = "live")]
+        Command::Keygen(args) => genesis::keygen(args, &mut output),
+        #[cfg(feature = "live")]
+        Command::Genesis(args) => genesis::genesis(args, lab, &mut output),
+        #[cfg(feature = "live")]
+        Command::Judge(args) => genesis::judge(args, lab, &mut output),
         #[cfg(feature = "live")]
         Command::Client(args) => client::client(args, &mut output),
         #[cfg(feature = "live")]
@@ -218,7 +259,7 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
             ];
             if usage.contains(&error.kind()) { Status::Usage } else { Status::Environment }
         }
-        Failure::Usage(message) => {
+        Failure::Usage(message) | Failure::CannotHonour(message) => {
             say("", message, json, output);
             Status::Usage
         }

@@ -18,7 +18,7 @@ mod with {
     pub(crate) fn honours(runtime: Runtime, scenario: &Scenario) -> Result<(), Failure> {
         let Some(why) = refuse(scenario) else { return Ok(()) };
         let (file, runtime) = (&scenario.file, runtime.name());
-        Err(Failure::Usage(format!("{file}: --runtime {runtime} cannot honour this: {why}")))
+        Err(Failure::CannotHonour(format!("{file}: --runtime {runtime} cannot honour this: {why}")))
     }
 
     pub(crate) fn run(
@@ -31,8 +31,8 @@ mod with {
         let entry = lab.live(scenario.protocol.about.name);
         let entry = entry.expect("the laboratory has every protocol twice");
         let place = if runtime == Runtime::Processes { Place::Processes } else { Place::Threads };
-        let ask = Ask { scenario, text, options, place };
-        let run = entry.run(&ask, &mut |_, _| !INTERRUPTED.load(Ordering::SeqCst));
+        let ask = Ask { scenario, text, options, place, up: None };
+        let run = entry.run(&ask, &mut |_, _, _| Ok(!INTERRUPTED.load(Ordering::SeqCst)));
         run.map_err(|error| failure(&scenario.file, &error))
     }
 

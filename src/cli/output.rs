@@ -32,6 +32,12 @@ impl Output {
         self.paint
     }
 
+    /// Whether stderr is painted.
+    #[cfg(feature = "live")]
+    pub(crate) fn paints_errors(&self) -> bool {
+        self.paint_errors
+    }
+
     /// Writes to stdout.
     pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
         self.stdout.write_all(text.as_bytes()).map_err(|error| Failure::Io("stdout".into(), error))

@@ -110,7 +110,7 @@ struct Job<'a> {
 pub(crate) fn run(args: &RunArgs, lab: &Lab, output: &mut Output) -> Result<Status, Failure> {
     let registry = lab.registry();
     let files = input::files(&args.paths)?;
-    let documents = documents(args, &files, registry)?;
+    let (documents, files) = documents(args, &files, registry, output)?;
     for file in [&args.junit, &args.trace, &args.report, &args.evidence].into_iter().flatten() {
         probe(file)?;
     }
@@ -140,8 +140,9 @@ fn documents(
     args: &RunArgs,
     files: &[PathBuf],
     registry: &Registry,
-) -> Result<Vec<Document>, Failure> {
-    let (mut documents, mut wrong) = (Vec::new(), Vec::new());
+    output: &Output,
+) -> Result<(Vec<Document>, Vec<PathBuf>), Failure> {
+    let (mut documents, mut kept, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
         let document = input::document(file, &args.set, registry).and_then(|document| {
             let scenario = document.resolve(args.seed, registry)?;
@@ -155,12 +156,19 @@ fn documents(
             Ok(document)
         });
         match document {
-            Ok(document) => documents.push(document),
+            Ok(document) => {
+                documents.push(document);
+                kept.push(file.clone());
+            }
+            // What was not named itself is left out.
+            Err(Failure::CannotHonour(why)) if !args.paths.contains(file) => {
+                output.note(&format!("left out: {why}"));
+            }
             Err(Failure::Files(problems)) => wrong.extend(problems),
             Err(other) => return Err(other),
         }
     }
-    if wrong.is_empty() { Ok(documents) } else { Err(Failure::Files(wrong)) }
+    if wrong.is_empty() { Ok((documents, kept)) } else { Err(Failure::Files(wrong)) }
 }
 
 /// The first interrupt stops cleanly, the second at once.

@@ -203,6 +203,10 @@ fn covered(progress: &Progress, about: &About) -> String {
         "  {:>9} of them broke their model and show nothing\n",
         progress.out_of_model
     ));
+    if progress.flooded > 0 {
+        let flooded = progress.flooded;
+        out.push_str(&format!("  {flooded:>9} of them were cut off: too much happened in them\n"));
+    }
     out.push_str(&format!("covered: {} messages", progress.messages));
     out.push_str(&format!(", {} pairs of line and state\n", progress.states.len()));
     let reached = |line: usize| progress.lines.get(line).is_some_and(|runs| *runs > 0);

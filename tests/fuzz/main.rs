@@ -7,6 +7,10 @@ mod arguments;
 mod bytes;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../../fuzz/context.rs"]
+mod context;
+#[cfg(feature = "live")]
+mod decoders;
 mod files;
 mod wire;
 

@@ -1,42 +1,36 @@
 //! Bytes from the network (G15).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use byzlab::{
-    crypto::{Committee, Digest, KeyRing, Reject, Scheme},
+    crypto::Reject,
     protocols::{
-        Command, Context, Effect, Effects, Input, Leaders, Packet, Protocol, Span, Stream, Time,
+        Command, Context, Durable, Effect, Effects, Input, Packet, Protocol, Span, Stream, Time,
         View, decode, dolev_strong::DolevStrong, hotstuff::HotStuff,
         hotstuff_chained::ChainedHotStuff, pbft::Pbft, pbft_classic::PbftClassic, step,
     },
 };
 
-use crate::{INPUTS, alone, bytes, in_use, measured};
+use crate::{INPUTS, alone, bytes, context::context, in_use, measured};
 
 /// Four parties that talk over links that lose messages.
-struct Talk<P: Protocol> {
+pub(crate) struct Talk<P: Protocol> {
     context: Arc<Context>,
     machines: Vec<P>,
     due: Vec<(Time, usize, Input<P>)>,
     said: BTreeSet<Vec<u8>>,
-    kinds: BTreeSet<&'static str>,
+    /// The first message of each kind.
+    pub(crate) kinds: BTreeMap<&'static str, Vec<u8>>,
+    /// The last record that was persisted, the last block that was kept, the last snapshot.
+    pub(crate) disk: [Option<Vec<u8>>; 3],
 }
 
 impl<P: Protocol> Talk<P> {
     fn new() -> Self {
-        let instance = Digest::of("byzlab/test/1", b"bytes");
-        let ring = |purpose, count| {
-            KeyRing::insecure_from_seed(Scheme::Ideal, instance, purpose, count, &[7; 32])
-                .expect("so many keys are possible")
-        };
-        let (parties, signers) = ring("party", 4);
-        let (clients, client) = ring("client", 1);
-        let context = Arc::new(Context {
-            committee: Committee::new(parties, 1).expect("f is below n"),
-            clients,
-            leaders: Leaders::RoundRobin(P::ABOUT.first_leader),
-            delta: Span::millis(10),
-        });
+        let (context, signers, client) = context::<P>();
         let machine = |signer| P::new(&context, signer, &P::Params::default());
         let machines = signers.into_iter().map(machine).collect();
         // A log of slots has to come to a checkpoint.
@@ -45,11 +39,12 @@ impl<P: Protocol> Talk<P> {
         for party in 0..4 {
             due.push((Time::ZERO, party, Input::Start(None)));
             for seq in 1..=requests {
-                let request = client[0].sign(Command { seq, payload: b"put k v".to_vec() });
+                let request = client.sign(Command { seq, payload: b"put k v".to_vec() });
                 due.push((Time::ZERO, party, Input::Command(Arc::new(request))));
             }
         }
-        Talk { context, machines, due, said: BTreeSet::new(), kinds: BTreeSet::new() }
+        let (said, kinds) = (BTreeSet::new(), BTreeMap::new());
+        Talk { context, machines, due, said, kinds, disk: [None, None, None] }
     }
 
     /// One step of whoever is due first.
@@ -65,16 +60,38 @@ impl<P: Protocol> Talk<P> {
                 Effect::SetTimer { copy, timer, at } => {
                     self.due.push((at.max(now), party, Input::Timer { copy, timer }));
                 }
+                Effect::Persist(record) => self.keep(0, |bytes| record.save(bytes)),
+                Effect::Keep(block) => self.keep(1, |bytes| block.save(bytes)),
+                Effect::Save(snapshot) => {
+                    self.keep(2, |bytes| bytes.extend_from_slice(snapshot.bytes()));
+                }
                 _ => {}
             }
         }
         true
     }
 
+    fn keep(&mut self, what: usize, save: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = Vec::new();
+        save(&mut bytes);
+        self.disk[what] = Some(bytes);
+    }
+
+    /// Four parties after they said every kind of message.
+    pub(crate) fn after_all() -> Talk<P> {
+        let mut random = Stream::named(1, "talk");
+        let mut talk = Talk::<P>::new();
+        while talk.kinds.len() < P::ABOUT.kinds.len() || talk.said.len() < 40 {
+            assert!(talk.step(&mut random) && talk.said.len() < 5000, "{:?}", talk.kinds.keys());
+        }
+        talk
+    }
+
     fn send(&mut self, party: usize, packet: &Arc<Packet<P>>, now: Time, random: &mut Stream) {
         let wire = packet.wire().expect("honest parties send messages");
-        self.said.insert(borsh::to_vec(wire).expect("a message has bytes"));
-        self.kinds.insert(packet.tag().kind);
+        let bytes = borsh::to_vec(wire).expect("a message has bytes");
+        self.kinds.entry(packet.tag().kind).or_insert_with(|| bytes.clone());
+        self.said.insert(bytes);
         let from = self.context.committee.parties().nth(party).expect("a party");
         for to in 0..4 {
             if to == party || random.below(3) > 0 {
@@ -87,11 +104,7 @@ impl<P: Protocol> Talk<P> {
 
 /// Everything that four parties say to each other until every kind of message was said.
 fn messages<P: Protocol>() -> (Arc<Context>, Vec<P>, Vec<Vec<u8>>) {
-    let mut random = Stream::named(1, "talk");
-    let mut talk = Talk::<P>::new();
-    while talk.kinds.len() < P::ABOUT.kinds.len() || talk.said.len() < 40 {
-        assert!(talk.step(&mut random) && talk.said.len() < 5000, "{:?}", talk.kinds);
-    }
+    let talk = Talk::<P>::after_all();
     (talk.context, talk.machines, talk.said.into_iter().collect())
 }
 

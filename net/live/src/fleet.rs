@@ -1,11 +1,14 @@
 //! Takes a run from its start to its end, wherever its parties are: crashes and restarts at their
 //! times, and the end once all that was asked for is decided or the time is up.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use byzlab_crypto::{PartyId, PartySet};
 use byzlab_protocols::Time;
 use byzlab_sim::{Crash, DiskAfter, Outcome, Setup, Stop};
+
+use libp2p::Multiaddr;
+use serde::{Deserialize, Serialize};
 
 use crate::{Clock, NodeError, PartyError, Status};
 
@@ -53,6 +56,25 @@ impl From<NodeError> for FleetError {
     }
 }
 
+/// How a party is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SeatState {
+    /// Which party.
+    pub party: PartyId,
+    /// Whether it is up.
+    pub up: bool,
+    /// Its process, if it has one of its own.
+    pub pid: Option<u32>,
+    /// What it showed last.
+    pub status: Status,
+    /// Where other parties find it.
+    pub address: Option<Multiaddr>,
+    /// Where clients find it.
+    pub clients: Option<SocketAddr>,
+    /// Where it serves HTTP.
+    pub http: Option<SocketAddr>,
+}
+
 /// The parties of a run: threads of this process, or processes.
 pub trait Crew {
     /// The common clock.
@@ -64,17 +86,24 @@ pub trait Crew {
     /// It ended and nobody had told it to.
     fn status(&mut self, party: PartyId) -> Result<Option<Status>, FleetError>;
 
+    /// How all parties are.
+    fn states(&self) -> Vec<SeatState>;
+
     /// Ends a party at once, as kill -9 does.
     ///
     /// # Errors
     /// The system does not let it be ended.
     fn kill(&mut self, party: PartyId) -> Result<(), FleetError>;
 
-    /// Brings a party back that was killed, with its disk or without.
+    /// Brings a party back that was killed, with its disk or without. It takes part once it has
+    /// found those that are up.
     ///
     /// # Errors
     /// It does not start.
     fn restart(&mut self, party: PartyId, disk: DiskAfter) -> Result<(), FleetError>;
+
+    /// Parts the parties into groups that do not hear each other; none heals.
+    fn part(&mut self, groups: &[PartySet]);
 
     /// Ends all parties in order.
     ///
@@ -132,16 +161,15 @@ impl Plan {
     }
 }
 
-/// Takes a run to its end and stops all parties; `look` sees how they are, and says whether to go
-/// on.
+/// Sees how the parties are, does with them what somebody else asks for, and says whether to go on.
+pub type Look<'a> =
+    &'a mut dyn FnMut(&mut dyn Crew, Time, &[Option<Status>]) -> Result<bool, FleetError>;
+
+/// Takes a run to its end and stops all parties.
 ///
 /// # Errors
 /// A party could not be started or stopped, or ended on its own.
-pub fn conduct(
-    crew: &mut dyn Crew,
-    plan: &Plan,
-    look: &mut dyn FnMut(Time, &[Option<Status>]) -> bool,
-) -> Result<Outcome, FleetError> {
+pub fn conduct(crew: &mut dyn Crew, plan: &Plan, look: Look<'_>) -> Result<Outcome, FleetError> {
     let clock = crew.clock();
     let mut incidents = plan.incidents();
     let mut shown = vec![Status::default(); plan.n];
@@ -162,7 +190,7 @@ pub fn conduct(
         if plan.is_done(&shown) {
             break Outcome::Done;
         }
-        if now >= plan.stop.time || !look(now, &statuses) {
+        if now >= plan.stop.time || !look(crew, now, &statuses)? {
             break Outcome::Time;
         }
         std::thread::sleep(GLANCE);

@@ -164,15 +164,26 @@ fn read_life(path: &Path, owner: &Owner) -> Result<Life, JournalError> {
     let mut bytes = Vec::new();
     let opened = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
     opened.map_err(|error| JournalError::Io(path.to_owned(), error))?;
+    parse(&bytes, owner).map_err(|wrong| match wrong {
+        None => JournalError::Foreign(path.to_owned()),
+        Some(entry) => JournalError::Damaged(path.to_owned(), entry),
+    })
+}
+
+/// Reads what the file of one life holds.
+///
+/// # Errors
+/// Which entry is damaged; nothing if it is no journal of this owner.
+pub fn parse(bytes: &[u8], owner: &Owner) -> Result<Life, Option<usize>> {
     let mut life = Life::default();
     let mut last = head(owner);
     let size = last.0.len();
     let Some((begin, mut rest)) = bytes.split_at_checked(size) else { return Ok(life) };
     if begin != last.0 {
-        return Err(JournalError::Foreign(path.to_owned()));
+        return Err(None);
     }
     while let Some((length, after)) = rest.split_first_chunk::<4>() {
-        let damaged = || JournalError::Damaged(path.to_owned(), life.entries.len());
+        let damaged = || Some(life.entries.len());
         let length = u32::from_le_bytes(*length);
         if length > MAX_ENTRY {
             return Err(damaged());

@@ -8,11 +8,14 @@
 //! journals.
 
 mod actor;
+mod alone;
 pub mod clients;
 mod clock;
 mod commits;
 mod fleet;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 mod intake;
 pub mod journal;
@@ -30,9 +33,10 @@ mod timers;
 pub mod transport;
 
 pub use actor::{Panicked, Parts};
+pub use alone::{Alone, Found, fresh_secret};
 pub use clock::{Clock, unix_ns};
 pub use commits::Commits;
-pub use fleet::{Crew, FleetError, Plan, conduct};
+pub use fleet::{Crew, FleetError, Look, Plan, SeatState, conduct};
 pub use frame::SendId;
 pub use intake::{Inbox, Intake};
 /// The address of a transport.

@@ -3,8 +3,10 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use byzlab_crypto::{Digest, PartyId, PartySet};
@@ -14,6 +16,8 @@ use libp2p::Multiaddr;
 
 use crate::{
     Clock, Faults, Inbox, Intake, Node, NodeConfig, NodeError, Parts, Shaped, Status,
+    clients::{Gate, Gateway, Network, PortLimits, Server, serve},
+    http::{Endpoint, Serving},
     transport::{
         Config, Counters, Greeting, Limits, LinkState, PeerTable, Transport, TransportError,
     },
@@ -27,16 +31,18 @@ pub struct Common<P: Protocol> {
     pub faults: Faults,
     /// The requests of clients.
     pub arrivals: Vec<Arrival>,
+    /// Whether votes are on the disk before they leave.
+    pub sync: bool,
     /// The digest of the scenario: whoever runs another one is refused.
     pub scenario: Digest,
 }
 
 impl<P: Protocol> Common<P> {
     /// What a setup says of them.
-    pub fn of(setup: &Setup<P>, scenario: Digest) -> Common<P> {
+    pub fn of(setup: &Setup<P>, scenario: Digest, sync: bool) -> Common<P> {
         let mut arrivals = setup.requests.clone();
         arrivals.sort_by_key(|arrival| arrival.at);
-        Common { parts: Parts::of(setup), faults: Faults::of(setup), arrivals, scenario }
+        Common { parts: Parts::of(setup), faults: Faults::of(setup), arrivals, sync, scenario }
     }
 
     fn arrivals(&self, party: PartyId) -> Vec<Arrival> {
@@ -95,6 +101,9 @@ pub struct Joined<P: Protocol> {
     party: PartyId,
     inbox: Inbox<P>,
     transport: Arc<Transport>,
+    status: Arc<Mutex<Status>>,
+    gate: Arc<Gate<P>>,
+    server: Option<Server>,
 }
 
 impl<P: Protocol> Joined<P> {
@@ -127,8 +136,23 @@ impl<P: Protocol> Joined<P> {
             limits: Limits::default(),
         };
         let (intake, inbox) = Intake::new(context);
-        let transport = Arc::new(Transport::start(config, intake).await?);
-        Ok(Joined { party, inbox, transport })
+        let transport = Arc::new(Transport::start(config, intake.clone()).await?);
+        let status = Arc::new(Mutex::new(Status::default()));
+        let (shown, wires) = (status.clone(), transport.clone());
+        let gate = Arc::new(Gate::new(party, intake, move || {
+            let status = *shown.lock().unwrap_or_else(PoisonError::into_inner);
+            (status, wires.counters(), wires.links())
+        }));
+        Ok(Joined { party, inbox, transport, status, gate, server: None })
+    }
+
+    /// Takes requests of clients at an address; port 0 lets the system choose. Gives what it got.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn serve(&mut self, clients: SocketAddr) -> std::io::Result<SocketAddr> {
+        let server = serve(self.gate.clone(), clients, PortLimits::default()).await?;
+        Ok(self.server.insert(server).address())
     }
 
     /// Where it listens.
@@ -160,17 +184,18 @@ impl<P: Protocol> Joined<P> {
         clock: Clock,
         shown: Status,
     ) -> Result<Party<P>, PartyError> {
-        let Joined { party, inbox, transport } = self;
+        let Joined { party, inbox, transport, status, gate, server } = self;
         let config = NodeConfig {
             parts: common.parts.clone(),
             party,
+            sync: common.sync,
             disk: home.disk(),
             journals: home.journals(),
             arrivals: common.arrivals(party),
             shown,
             clock,
         };
-        let status = Arc::new(Mutex::new(shown));
+        *status.lock().unwrap_or_else(PoisonError::into_inner) = shown;
         let severed = Severed::default();
         let (out, cut) = (transport.clone(), severed.clone());
         let n = common.parts.context.committee.n();
@@ -183,7 +208,7 @@ impl<P: Protocol> Joined<P> {
         let node = Node::start(config, inbox, link, move |status| {
             *show.lock().unwrap_or_else(PoisonError::into_inner) = status;
         })?;
-        Ok(Party { node, transport, status, severed })
+        Ok(Party { party, node, transport, status, severed, gate, server, http: None })
     }
 }
 
@@ -199,11 +224,19 @@ impl Severed {
 
 /// A party that takes part.
 pub struct Party<P: Protocol> {
+    party: PartyId,
     node: Node<P>,
     transport: Arc<Transport>,
     status: Arc<Mutex<Status>>,
     severed: Severed,
+    gate: Arc<Gate<P>>,
+    server: Option<Server>,
+    http: Option<Serving>,
 }
+
+/// When a request over HTTP is asked again, and when it is given up.
+const RETRY: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl<P: Protocol> Party<P> {
     /// What it shows: all of it is durable.
@@ -219,6 +252,27 @@ impl<P: Protocol> Party<P> {
     /// Learns where others are now.
     pub fn meet(&self, addresses: BTreeMap<PartyId, Multiaddr>) {
         self.transport.dial_book(addresses);
+    }
+
+    /// Serves health, metrics and the store over HTTP on loopback; port 0 lets the system choose.
+    /// It asks the network by a client's key of its own, from the last one down. Gives the address.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the network is none.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn serve_http(
+        &mut self,
+        network: &Network,
+        address: SocketAddr,
+    ) -> std::io::Result<SocketAddr> {
+        let own = network.clients.saturating_sub(1 + self.party.index() % network.clients.max(1));
+        let signer = network.signer(own).map_err(std::io::Error::other)?;
+        let gateway = Gateway::open(network, signer, RETRY, PATIENCE);
+        let counters = self.server.as_ref().map(|server| server.counters().clone());
+        let endpoint = Endpoint::default().node(self.gate.clone(), counters).store(gateway);
+        Ok(self.http.insert(endpoint.serve(address).await?).address())
     }
 
     /// Sends nothing to these any more, and to all others again.

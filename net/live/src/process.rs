@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead, Write},
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     time::{Duration, Instant},
@@ -15,7 +16,12 @@ use byzlab_protocols::Protocol;
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
-use crate::{Clock, Common, FleetError, Home, Joined, Party, Status, runtime};
+use crate::{
+    Clock, Common, FleetError, Home, Joined, Party, Status,
+    clients::Network,
+    runtime,
+    threads::{RETURN, is_linked},
+};
 
 /// What a party is told.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -23,8 +29,9 @@ use crate::{Clock, Common, FleetError, Home, Joined, Party, Status, runtime};
 pub(crate) enum Order {
     /// Where others can be reached.
     Meet(BTreeMap<PartyId, Multiaddr>),
-    /// Take part: the common start in nanoseconds since 1970, and what it had shown before.
-    Start { at: u64, shown: Status },
+    /// Take part: the common start in nanoseconds since 1970, what it had shown before, those who
+    /// are up and have to be found first, and what clients know of the network if it serves them.
+    Start { at: u64, shown: Status, up: Vec<PartyId>, network: Option<Network> },
     /// Send nothing to these any more, and to all others again.
     Sever(Vec<PartyId>),
     /// End in order.
@@ -35,8 +42,10 @@ pub(crate) enum Order {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Word {
-    /// It can be reached.
-    Listening(Multiaddr),
+    /// It can be reached, by clients, too.
+    Listening { address: Multiaddr, clients: Option<SocketAddr> },
+    /// It serves HTTP.
+    Http(SocketAddr),
     /// Each of its links carries in both directions.
     Linked,
     /// How it is.
@@ -48,7 +57,7 @@ pub(crate) enum Word {
 }
 
 /// How often a party looks whether it has something to tell.
-const GLANCE: Duration = Duration::from_millis(2);
+pub(crate) const GLANCE: Duration = Duration::from_millis(2);
 /// Whoever is told to end, and does not, is ended after this.
 const PARTING: Duration = Duration::from_secs(10);
 
@@ -62,6 +71,8 @@ pub struct Member<P: Protocol> {
     pub folder: PathBuf,
     /// Where to listen.
     pub listen: Multiaddr,
+    /// Where to listen to clients, if it serves them.
+    pub clients: Option<SocketAddr>,
     /// By how much every duration is stretched.
     pub scale: u64,
 }
@@ -108,9 +119,22 @@ impl<P: Protocol> Member<P> {
         let runtime = runtime().map_err(|error| FleetError::Folder("threads".into(), error))?;
         let _within = runtime.enter();
         let listening = Joined::listen(&self.common, self.party, self.listen.clone());
-        let joined = runtime.block_on(listening)?;
-        joined.address().into_iter().for_each(|address| say(&Word::Listening(address)));
-        let Some(party) = self.joins(joined, &orders)? else { return Ok(()) };
+        let mut joined = runtime.block_on(listening)?;
+        let failed = |error: std::io::Error| {
+            let (party, why) = (self.party, format!("cannot listen to clients: {error}"));
+            FleetError::Process { party, why }
+        };
+        let serving = self.clients.map(|clients| runtime.block_on(joined.serve(clients)));
+        let clients = serving.transpose().map_err(failed)?;
+        if let Some(address) = joined.address() {
+            say(&Word::Listening { address, clients });
+        }
+        let Some((mut party, network)) = self.joins(joined, &orders)? else { return Ok(()) };
+        if let Some(network) = network {
+            let any = (Ipv4Addr::LOCALHOST, 0).into();
+            let served = runtime.block_on(party.serve_http(&network, any));
+            say(&Word::Http(served.map_err(failed)?));
+        }
         self.takes_part(party, &orders)
     }
 
@@ -119,15 +143,20 @@ impl<P: Protocol> Member<P> {
         &self,
         joined: Joined<P>,
         orders: &Receiver<Order>,
-    ) -> Result<Option<Party<P>>, FleetError> {
+    ) -> Result<Option<(Party<P>, Option<Network>)>, FleetError> {
         let mut linked = false;
         loop {
             match orders.recv_timeout(GLANCE) {
                 Ok(Order::Meet(others)) => joined.meet(others),
-                Ok(Order::Start { at, shown }) => {
+                Ok(Order::Start { at, shown, up, network }) => {
+                    let (begun, up) = (Instant::now(), up.into_iter().collect());
+                    while !is_linked(&joined.links(), &up) && begun.elapsed() < RETURN {
+                        std::thread::sleep(GLANCE);
+                    }
                     let home = Home::of(&self.folder, self.party);
                     let clock = Clock::of_genesis(at, self.scale);
-                    return Ok(Some(joined.start(&self.common, &home, clock, shown)?));
+                    let party = joined.start(&self.common, &home, clock, shown)?;
+                    return Ok(Some((party, network)));
                 }
                 Ok(Order::Sever(_)) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(None),

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,8 +16,11 @@ use byzlab_sim::DiskAfter;
 use libp2p::Multiaddr;
 
 use crate::{
-    Clock, Crew, FleetError, Home, PATIENCE, Status, loopback,
+    Clock, Crew, FleetError, Home, PATIENCE, SeatState, Status,
+    clients::Network,
+    loopback,
     process::{Order, Word, parting},
+    threads::others,
     unix_ns,
 };
 
@@ -24,14 +28,16 @@ use crate::{
 const LEAD: Duration = Duration::from_millis(100);
 const GLANCE: Duration = Duration::from_millis(2);
 
-/// Makes the command that becomes the process of a party, which listens where it is told: it is
-/// [`crate::Member::serve`] in the end.
-pub type Launch = Box<dyn Fn(PartyId, &Multiaddr) -> Command + Send>;
+/// Makes the command that becomes the process of a party, which listens where it is told, to the
+/// others and to clients: it is [`crate::Member::serve`] in the end.
+pub type Launch = Box<dyn Fn(PartyId, &Multiaddr, Option<SocketAddr>) -> Command + Send>;
 
 /// What a process said.
 #[derive(Default)]
 struct Said {
     address: Option<Multiaddr>,
+    clients: Option<SocketAddr>,
+    http: Option<SocketAddr>,
     linked: bool,
     status: Status,
     stopped: bool,
@@ -76,7 +82,11 @@ fn listen(said: &Mutex<Said>, from: impl std::io::Read) {
         let Ok(word) = line.map(|line| serde_json::from_str(&line)) else { break };
         let mut said = lock();
         match word {
-            Ok(Word::Listening(address)) => said.address = Some(address),
+            Ok(Word::Listening { address, clients }) => {
+                said.address = Some(address);
+                said.clients = clients;
+            }
+            Ok(Word::Http(address)) => said.http = Some(address),
             Ok(Word::Linked) => said.linked = true,
             Ok(Word::Status(status)) => said.status = status,
             Ok(Word::Stopped) => said.stopped = true,
@@ -95,11 +105,14 @@ pub struct Processes {
     clock: Clock,
     addresses: BTreeMap<PartyId, Multiaddr>,
     seats: Vec<Result<Process, Status>>,
+    /// What clients have to know, but for where the parties are; nothing if nobody serves them.
+    services: Option<Network>,
+    network: Option<Network>,
 }
 
 impl Processes {
     /// Starts a process for each of `n` parties, with what is theirs in `folder`: they take part
-    /// once each has found all others.
+    /// once each has found all others. With services each takes clients, and serves HTTP.
     ///
     /// # Errors
     /// One of them does not start, or they do not find each other.
@@ -108,10 +121,13 @@ impl Processes {
         launch: Launch,
         folder: PathBuf,
         scale: u64,
+        services: Option<Network>,
     ) -> Result<Processes, FleetError> {
         let clock = Clock::starting(Instant::now(), scale);
         let (addresses, seats) = (BTreeMap::new(), Vec::with_capacity(n));
-        let mut crew = Processes { launch, folder, start_ns: 0, clock, addresses, seats };
+        let (start_ns, network) = (0, None);
+        let mut crew =
+            Processes { launch, folder, start_ns, clock, addresses, seats, services, network };
         for party in PartyId::all(n) {
             let process = crew.spawn(party, &loopback())?;
             crew.seats.push(Ok(process));
@@ -127,9 +143,25 @@ impl Processes {
         }
         crew.start_ns = unix_ns(LEAD);
         crew.clock = Clock::of_genesis(crew.start_ns, scale);
-        let start = Order::Start { at: crew.start_ns, shown: Status::default() };
+        crew.network = crew.services.clone().map(|network| Network {
+            nodes: PartyId::all(n).filter_map(|party| crew.client_port(party)).collect(),
+            ..network
+        });
+        let (shown, up) = (Status::default(), Vec::new());
+        let network = crew.network.clone();
+        let start = Order::Start { at: crew.start_ns, shown, up, network };
         crew.up().for_each(|process| process.tell(&start));
         Ok(crew)
+    }
+
+    fn client_port(&self, party: PartyId) -> Option<SocketAddr> {
+        let seat = self.seats.get(party.index())?;
+        seat.as_ref().ok().and_then(|process| process.said().clients)
+    }
+
+    /// Where clients find the parties, if they are served.
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
     }
 
     fn up(&mut self) -> impl Iterator<Item = &mut Process> {
@@ -142,7 +174,11 @@ impl Processes {
         let opened = std::fs::create_dir_all(&home.0)
             .and_then(|()| File::options().create(true).append(true).open(&log));
         let stderr = opened.map_err(|error| FleetError::Folder(log, error))?;
-        let mut command = (self.launch)(party, listen_on);
+        let clients = self.services.as_ref().map(|_| {
+            let before = self.network.as_ref().and_then(|network| network.nodes.get(party.index()));
+            before.copied().unwrap_or((Ipv4Addr::LOCALHOST, 0).into())
+        });
+        let mut command = (self.launch)(party, listen_on, clients);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let program = command.get_program().to_string_lossy().into_owned();
         let failed = |error: std::io::Error| FleetError::Process {
@@ -182,6 +218,17 @@ impl Processes {
         }
     }
 
+    /// Whether somebody else ended a process.
+    fn was_killed(&mut self, party: PartyId) -> bool {
+        let Ok(process) = &mut self.seats[party.index()] else { return false };
+        let silent = process.said().silent;
+        silent
+            && process
+                .child
+                .try_wait()
+                .is_ok_and(|ended| ended.is_some_and(|status| status.code().is_none()))
+    }
+
     /// Whether a process that should be there is.
     fn fine(&mut self, party: PartyId) -> Result<(), FleetError> {
         let Ok(process) = &mut self.seats[party.index()] else { return Ok(()) };
@@ -203,18 +250,6 @@ impl Processes {
         let why = failed.or(last.map(str::to_owned)).unwrap_or(status);
         Err(FleetError::Ended { party, why })
     }
-
-    /// Parts the parties into groups that do not hear each other; one group heals.
-    pub fn part(&mut self, groups: &[PartySet]) {
-        for (party, seat) in PartyId::all(self.seats.len()).zip(&mut self.seats) {
-            let own = groups.iter().find(|group| group.contains(party));
-            let others = groups.iter().filter(|group| Some(*group) != own);
-            let from: Vec<_> = others.flat_map(PartySet::iter).collect();
-            if let Ok(process) = seat {
-                process.tell(&Order::Sever(from));
-            }
-        }
-    }
 }
 
 impl Crew for Processes {
@@ -225,6 +260,10 @@ impl Crew for Processes {
     fn status(&mut self, party: PartyId) -> Result<Option<Status>, FleetError> {
         let Ok(process) = &self.seats[party.index()] else { return Ok(None) };
         let status = process.said().status;
+        if self.was_killed(party) {
+            self.kill(party)?;
+            return Ok(None);
+        }
         if !status.panicked {
             self.fine(party)?;
         }
@@ -250,9 +289,43 @@ impl Crew for Processes {
         let mut process = self.spawn(party, &address)?;
         process.said().status = shown;
         process.tell(&Order::Meet(self.addresses.clone()));
-        process.tell(&Order::Start { at: self.start_ns, shown });
+        let others = PartyId::all(self.seats.len()).zip(&self.seats);
+        let up = others.filter(|(_, seat)| seat.is_ok()).map(|(party, _)| party).collect();
+        let network = self.network.clone();
+        process.tell(&Order::Start { at: self.start_ns, shown, up, network });
         self.seats[party.index()] = Ok(process);
         Ok(())
+    }
+
+    fn states(&self) -> Vec<SeatState> {
+        let seats = PartyId::all(self.seats.len()).zip(&self.seats);
+        let state = |(party, seat): (PartyId, &Result<Process, Status>)| {
+            let address = self.addresses.get(&party).cloned();
+            let down = SeatState { party, address, ..SeatState::default() };
+            match seat {
+                Ok(process) => {
+                    let said = process.said();
+                    SeatState {
+                        up: true,
+                        pid: Some(process.child.id()),
+                        status: said.status,
+                        clients: said.clients,
+                        http: said.http,
+                        ..down
+                    }
+                }
+                Err(status) => SeatState { status: *status, ..down },
+            }
+        };
+        seats.map(state).collect()
+    }
+
+    fn part(&mut self, groups: &[PartySet]) {
+        for (party, seat) in PartyId::all(self.seats.len()).zip(&mut self.seats) {
+            if let Ok(process) = seat {
+                process.tell(&Order::Sever(others(groups, party).iter().collect()));
+            }
+        }
     }
 
     fn stop(&mut self) -> Result<(), FleetError> {

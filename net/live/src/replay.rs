@@ -124,6 +124,8 @@ struct Scene<P: Protocol> {
     witnessed: Vec<Arc<Packet<P>>>,
     deliveries: u64,
     now: Time,
+    /// When each party was down.
+    down: Vec<Vec<(Time, Time)>>,
 }
 
 /// Replays a run.
@@ -142,6 +144,7 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
         witnessed: Vec::new(),
         deliveries: 0,
         now: Time::ZERO,
+        down: Vec::new(),
     };
     scene.shapers = PartyId::all(n).map(|party| scene.shaper(party)).collect();
     let seats = PartyId::all(n).zip(&replay.lives).map(|(party, lives)| {
@@ -149,6 +152,7 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
         Seat::new(lives, crashes)
     });
     let seats: Vec<Seat<P>> = seats.collect();
+    scene.down = seats.iter().map(|seat| seat.down.clone()).collect();
     let mut stage =
         Stage { parts: replay.parts, lives: replay.lives, show: replay.show, seats, scene };
     let panicked = stage.play()?;
@@ -182,10 +186,6 @@ impl<P: Protocol> Seat<P> {
     fn end(&self) -> Time {
         self.line.last().map_or(Time::ZERO, |(at, _)| *at)
     }
-
-    fn is_down_within(&self, from: Time, until: Time) -> bool {
-        self.down.iter().any(|(begin, end)| *begin <= until && from < *end)
-    }
 }
 
 struct Stage<P: Protocol> {
@@ -216,8 +216,9 @@ impl<P: Protocol> Stage<P> {
                     seat.actor = None;
                     if !self.parts.corrupted.contains(party) {
                         self.scene.recorder.trigger(party, What::Crashed);
-                        if let Some(fault) = fault {
-                            self.scene.recorder.fired(party, fault);
+                        match fault {
+                            Some(fault) => self.scene.recorder.fired(party, fault),
+                            None => self.scene.killed(party),
                         }
                     }
                 }
@@ -332,6 +333,11 @@ impl<P: Protocol> Scene<P> {
         changes
     }
 
+    /// Whether a party was down at some moment between these.
+    fn is_down_within(&self, party: PartyId, from: Time, until: Time) -> bool {
+        self.down[party.index()].iter().any(|(begin, end)| *begin <= until && from < *end)
+    }
+
     fn are_honest(&self, one: PartyId, other: PartyId) -> bool {
         !self.corrupted.contains(one) && !self.corrupted.contains(other)
     }
@@ -339,6 +345,12 @@ impl<P: Protocol> Scene<P> {
     fn broken(&mut self, from: PartyId, to: PartyId, at: Time, why: &str) {
         let text = format!("{why}: from {from} to {to}, sent at {at}");
         self.recorder.event(to, What::OutOfModel, Detail::Text(&text));
+    }
+
+    /// An honest party went down, and nothing in the scenario says so.
+    fn killed(&mut self, party: PartyId) {
+        let text = format!("party {party} was killed, which is not in the scenario");
+        self.recorder.event(party, What::OutOfModel, Detail::Text(&text));
     }
 
     /// A packet arrives.
@@ -355,7 +367,10 @@ impl<P: Protocol> Scene<P> {
             Some(sent) => {
                 sent.done.insert(to);
                 let (event, hops, at) = (sent.event, sent.hops, sent.at);
-                if self.are_honest(from, to) && !self.faults.network.bound(at).allows(self.now) {
+                let bound = self.faults.network.bound(at);
+                // A message to a party that is down may be lost, or wait until it is back.
+                let down = self.is_down_within(to, at, bound.latest());
+                if self.are_honest(from, to) && !bound.allows(self.now) && !down {
                     let why =
                         format!("a message arrived at {}, later than the model allows", self.now);
                     self.broken(from, to, at, &why);
@@ -382,12 +397,12 @@ impl<P: Protocol> Scene<P> {
         for ((from, _), sent) in &self.sends {
             let Bound::By(latest) = self.faults.network.bound(sent.at) else { continue };
             // What a party that was killed had not handed over is as if never sent.
-            if seats[from.index()].is_down_within(sent.at, latest) {
+            if self.is_down_within(*from, sent.at, latest) {
                 continue;
             }
             for to in receivers(sent.to, *from, self.n) {
                 let seat = &seats[to.index()];
-                let there = latest < seat.end() && !seat.is_down_within(sent.at, latest);
+                let there = latest < seat.end() && !self.is_down_within(to, sent.at, latest);
                 if there && self.are_honest(*from, to) && !sent.done.contains(to) {
                     late.push((*from, to, sent.at));
                 }

@@ -6,18 +6,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use byzlab_crypto::PartyId;
+use byzlab_crypto::{PartyId, PartySet};
 use byzlab_protocols::Protocol;
 use byzlab_sim::DiskAfter;
 use libp2p::Multiaddr;
 use tokio::runtime::Runtime;
 
 use crate::{
-    Clock, Common, Crew, FleetError, Home, Joined, NodeError, Party, Status, transport::LinkState,
+    Clock, Common, Crew, FleetError, Home, Joined, NodeError, Party, SeatState, Status,
+    transport::LinkState,
 };
 
 /// How long parties may take to find each other.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Whoever comes back waits so long for those who are up.
+pub(crate) const RETURN: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(2);
 /// So long after all have found each other a run starts.
 const LEAD: Duration = Duration::from_millis(20);
 
@@ -67,6 +71,12 @@ impl<P: Protocol> Threads<P> {
     }
 }
 
+/// Whoever is not in the group of a party.
+pub(crate) fn others(groups: &[PartySet], party: PartyId) -> PartySet {
+    let apart = groups.iter().filter(|group| !group.contains(party));
+    apart.flat_map(PartySet::iter).collect()
+}
+
 /// A runtime for transports.
 ///
 /// # Errors
@@ -78,6 +88,12 @@ pub fn runtime() -> std::io::Result<Runtime> {
 /// Any port of loopback.
 pub fn loopback() -> Multiaddr {
     Multiaddr::from(std::net::Ipv4Addr::LOCALHOST).with(libp2p::multiaddr::Protocol::Tcp(0))
+}
+
+/// Whether the links with these carry in both directions.
+pub(crate) fn is_linked(links: &[LinkState], with: &PartySet) -> bool {
+    let mut wanted = links.iter().filter(|link| with.contains(link.party));
+    wanted.all(|link| link.sending && link.receiving)
 }
 
 /// Waits until every link carries in both directions.
@@ -100,7 +116,7 @@ fn await_links(links: impl Fn() -> Vec<Vec<LinkState>>) -> Result<(), FleetError
             let missing = missing.collect::<Vec<_>>().join("; ");
             return Err(FleetError::Apart { after: PATIENCE, missing });
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(GLANCE);
     }
 }
 
@@ -143,9 +159,37 @@ impl<P: Protocol> Crew for Threads<P> {
         let address = self.addresses.get(&party).cloned().unwrap_or_else(loopback);
         let here = self.runtime.block_on(Joined::listen(&self.common, party, address))?;
         here.meet(self.addresses.clone());
+        let others = PartyId::all(self.seats.len()).zip(&self.seats);
+        let up = others.filter(|(_, seat)| matches!(seat, Seat::Up(_))).map(|(party, _)| party);
+        let up: PartySet = up.collect();
+        let begun = Instant::now();
+        while !is_linked(&here.links(), &up) && begun.elapsed() < RETURN {
+            std::thread::sleep(GLANCE);
+        }
         let running = here.start(&self.common, &home, self.clock, shown)?;
         self.seats[party.index()] = Seat::Up(running);
         Ok(())
+    }
+
+    fn states(&self) -> Vec<SeatState> {
+        let seats = PartyId::all(self.seats.len()).zip(&self.seats);
+        let state = |(party, seat): (PartyId, &Seat<P>)| {
+            let (up, status) = match seat {
+                Seat::Up(running) => (true, running.status()),
+                Seat::Down(status) => (false, *status),
+            };
+            let address = self.addresses.get(&party).cloned();
+            SeatState { party, up, status, address, ..SeatState::default() }
+        };
+        seats.map(state).collect()
+    }
+
+    fn part(&mut self, groups: &[PartySet]) {
+        for (party, seat) in PartyId::all(self.seats.len()).zip(&self.seats) {
+            if let Seat::Up(running) = seat {
+                running.sever(others(groups, party));
+            }
+        }
     }
 
     fn stop(&mut self) -> Result<(), FleetError> {

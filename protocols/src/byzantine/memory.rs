@@ -3,7 +3,9 @@
 use super::{Behaviour, Env, Honest, Sending, Trigger, through};
 use crate::{Attack, Effect, Effects, Input, Span, Target};
 
-/// With every packet that it sends, sends old ones that it has seen again, of whoever, to all.
+/// With every packet that it sends, sends old ones that it has seen again, of whoever, to all
+/// others. What it said to itself it would answer at once, and an answer that brings several old
+/// messages again, each of them answered, has no end.
 #[derive(Clone, Debug)]
 pub(crate) struct Replay<P: Attack> {
     pub(crate) inner: Box<dyn Behaviour<P>>,
@@ -21,10 +23,14 @@ impl<P: Attack> Behaviour<P> for Replay<P> {
             if seen.is_empty() || !trigger.hits(&tag, fx.now()) {
                 return;
             }
+            let others = env.receivers(Target::All).into_iter().filter(|to| *to != env.party);
             for _ in 0..*count {
                 let at = trigger.stream().below(seen.len() as u64) as usize;
                 let packet = seen[at].clone();
-                Sending { to: Target::All, packet, hold: Span::ZERO }.put(fx);
+                for to in others.clone() {
+                    let (to, packet) = (Target::One(to), packet.clone());
+                    Sending { to, packet, hold: Span::ZERO }.put(fx);
+                }
             }
             fx.push(Effect::Fired(trigger.number));
         });

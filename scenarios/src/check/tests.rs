@@ -58,6 +58,7 @@ fn plan() -> Plan {
         deadline: Some(Time(100)),
         stop: Stop { decisions: Some(2), requests: None, time: Time(1000) },
         requests: [1, 2].map(|seq| (request(&seq), Time::ZERO)).into(),
+        others: [(request(&5), Time(3))].into(),
         broadcasts: Vec::new(),
         honest: judged,
         judged,
@@ -168,6 +169,7 @@ fn validity(all: &[Decides], honest: &[u16]) -> Finding {
 #[test]
 fn validity_is_what_was_asked_for_and_what_an_honest_sender_sent() {
     assert_eq!(validity(&[Decides(1, 1, 1, "v", "", &[1])], &[0, 1]), Finding::Holds);
+    assert_eq!(validity(&[Decides(1, 1, 1, "v", "", &[5])], &[0, 1]), Finding::Holds, "of another");
     assert_eq!(validity(&[Decides(1, 1, 1, "v", "", &[7])], &[0, 1]), Finding::Violated);
     // K5: whether or not the sender decided.
     assert_eq!(validity(&[Decides(1, 1, 1, "w", "", &[])], &[0, 1]), Finding::Violated);

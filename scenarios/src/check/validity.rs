@@ -34,7 +34,7 @@ impl Validity {
             _ => return,
         };
         self.decided = true;
-        let invented = requests.iter().find(|id| !plan.requests.contains_key(id));
+        let invented = requests.iter().find(|id| plan.asked(id).is_none());
         if let Some(id) = invented {
             let text = format!(
                 "slot {slot}: party {} executes {id}, which no client asked for",

@@ -295,12 +295,27 @@ static STOP: &[Field] = &[
     ),
 ];
 
-static RUNTIME: &[Field] = &[field(
-    "scale",
-    Kind::Integer { min: 1, max: 1000 },
-    Default::Is("1"),
-    "Real runtimes only: every duration of the file times this",
-)];
+static RUNTIME: &[Field] = &[
+    field(
+        "scale",
+        Kind::Integer { min: 1, max: 1000 },
+        Default::Is("1"),
+        "Real runtimes only: every duration of the file times this",
+    ),
+    field(
+        "clients",
+        Kind::Integer { min: 1, max: 1024 },
+        Default::Is("16"),
+        "Real runtimes only: so many clients have keys, those of the workload among them",
+    ),
+    field(
+        "sync",
+        Kind::Bool,
+        Default::Is("true"),
+        "Real runtimes only: votes are on the disk before they leave; false measures what that costs, and \
+         nobody may crash then",
+    ),
+];
 
 const VERDICT: Kind = Kind::Choice(&["holds", "violated", "undecided"]);
 const PROMISED: Default = Default::Unset("what the covering theorem promises");

@@ -126,6 +126,11 @@ impl<'a> Resolver<'a> {
             stop_decisions: self.stop().integer("decisions"),
             stop_time: self.stop().span("time").map(|span| Time(span.0)),
             scale: table.table("runtime").and_then(|table| table.integer("scale")).unwrap_or(1),
+            clients: table
+                .table("runtime")
+                .and_then(|table| table.integer("clients"))
+                .unwrap_or(16),
+            sync: table.table("runtime").and_then(|table| table.flag("sync")).unwrap_or(true),
             expect: self.expect(),
             compare: self.compare(registry),
             faults: std::mem::take(&mut self.faults),

@@ -55,6 +55,11 @@ impl Trial {
 
     /// A party decides a value in slot 1, and executes the one request that there is.
     fn decides(&mut self, party: u16, value: &str) {
+        self.executes(party, value, 1);
+    }
+
+    /// A party decides a value in slot 1, and executes a request.
+    fn executes(&mut self, party: u16, value: &str, seq: u64) {
         let digest = value_digest(value.as_bytes());
         let decision = Decision {
             slot: 1,
@@ -62,7 +67,7 @@ impl Trial {
             committed: View(1),
             digest,
             parent: Digest::ZERO,
-            requests: [RequestId { client: PartyId(0), seq: 1 }].into(),
+            requests: [RequestId { client: PartyId(0), seq }].into(),
             proof: None,
             rounds: None,
         };
@@ -92,8 +97,8 @@ impl Trial {
 
 /// The judge of a scenario, and everybody's keys.
 fn bench<P: Attack>(scenario: &Scenario) -> (Judge, Vec<Signer>) {
-    let made = setup::make::<P>(scenario, Vec::new());
-    (Judge::new(scenario, &made.plan, &made.context), made.setup.signers)
+    let made = setup::make::<P>(scenario, Vec::new(), &setup::KeySource::of(scenario));
+    (Judge::new(scenario, &made.plan, &made.setup.context), made.setup.signers)
 }
 
 const TRAITOR: &str = "[[byzantine]]\nparty = 0\nbehaviour = \"silent\"\n";
@@ -110,6 +115,52 @@ fn what_a_traitor_decides_is_nobodys_business() {
     assert_eq!(trial.found(Property::Integrity), Finding::Holds);
     trial.decides(2, "b");
     assert_eq!(trial.found(Property::Agreement), Finding::Violated, "an honest one's counts");
+}
+
+/// Through the port of a running party come requests that the file knows nothing of.
+#[test]
+fn a_request_that_reached_a_party_was_made_by_its_client() {
+    let clients = "workload.clients = { count = 1, rate = 10, requests = 1 }\n";
+    let other = RequestId { client: PartyId(0), seq: 77 };
+    for (at, seq, validity) in [
+        (1, 77, Finding::Holds),
+        // A traitor's journal tells what it was asked for as well.
+        (0, 77, Finding::Holds),
+        (1, 78, Finding::Violated),
+    ] {
+        let mut trial = Trial::of_file(&format!("protocol = \"pbft\"\n{clients}{TRAITOR}"));
+        trial.happens(at, What::Submitted(other));
+        for party in [1, 2, 3] {
+            trial.executes(party, "a", seq);
+        }
+        assert_eq!(trial.found(Property::Validity), validity, "{seq} at {at}");
+        let termination = trial.found(Property::Termination);
+        assert_eq!(termination, Finding::Undecided, "what the file asks for is not done");
+    }
+}
+
+/// Late messages excuse what stands on Δ: everything in synchrony, liveness elsewhere. Agreement
+/// of PBFT does not.
+#[test]
+fn what_came_too_late_excuses_what_stands_on_the_bound() {
+    let expect = "[expect]\nagreement = \"holds\"\ntermination = \"holds\"\n";
+    for (protocol, outcome) in
+        [("dolev-strong", Outcome::Inconclusive), ("pbft", Outcome::NotAsExpected)]
+    {
+        let mut trial = Trial::of(protocol, expect);
+        trial.see(2, What::OutOfModel, Detail::Text("a message came too late"));
+        trial.decides(1, "a");
+        assert_eq!(trial.verdict().outcome, Outcome::Inconclusive, "{protocol}: nothing fell");
+        trial.decides(2, "b");
+        assert_eq!(trial.found(Property::Agreement), Finding::Violated);
+        assert_eq!(trial.verdict().outcome, outcome, "{protocol}");
+        let mut meant = Trial::of(protocol, &format!("{expect}label = \"out-of-model\"\n"));
+        meant.see(2, What::OutOfModel, Detail::Text("a message came too late"));
+        meant.decides(1, "a");
+        meant.decides(2, "b");
+        let outcome = meant.verdict().outcome;
+        assert_eq!(outcome, Outcome::NotAsExpected, "{protocol}: it was meant to");
+    }
 }
 
 /// K11: liveness expects nothing of a party that is down for good; what it said while it was up

@@ -6,7 +6,7 @@ use byzlab_protocols::Span;
 
 use super::{Report, diagram::diagram};
 use crate::{
-    Finding, Metrics, Outcome, Property, PropertyVerdict, Run, SIM, Scenario, check::count, theorem,
+    Finding, Outcome, Property, PropertyVerdict, Run, SIM, Scenario, check::count, theorem,
 };
 
 /// Whether and how words are coloured.
@@ -58,7 +58,7 @@ pub fn text(report: &Report<'_>, paint: Paint) -> String {
     properties(&mut out, run, paint);
     violations(&mut out, scenario, run, paint);
     attacks(&mut out, run);
-    costs(&mut out, scenario, &run.metrics);
+    costs(&mut out, scenario, run);
     if report.timing {
         timing(&mut out, report);
     }
@@ -209,7 +209,8 @@ fn attacks(out: &mut String, run: &Run) {
     }
 }
 
-fn costs(out: &mut String, scenario: &Scenario, metrics: &Metrics) {
+fn costs(out: &mut String, scenario: &Scenario, run: &Run) {
+    let metrics = &run.metrics;
     let total = &metrics.total;
     let _ = writeln!(
         out,
@@ -229,9 +230,10 @@ fn costs(out: &mut String, scenario: &Scenario, metrics: &Metrics) {
     );
     let span = |nanos: u64| Span(nanos).rounded().to_string();
     let latency = &metrics.latency_ns;
+    let virtually = if run.runtime == SIM { ", virtual" } else { "" };
     let _ = writeln!(
         out,
-        "  latency     p50 {}   p99 {}   max {}   (proposal to decision, virtual)",
+        "  latency     p50 {}   p99 {}   max {}   (proposal to decision{virtually})",
         span(latency.p50),
         span(latency.p99),
         span(latency.max)

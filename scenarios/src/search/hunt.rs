@@ -38,6 +38,8 @@ pub struct Progress {
     pub runs: u64,
     /// Runs that broke their model: they count for nothing.
     pub out_of_model: u64,
+    /// Runs that were cut off, since too much happened in them: what did not fall until then is open.
+    pub flooded: u64,
     /// Messages in all runs.
     pub messages: u64,
     /// Runs of each strategy.
@@ -132,6 +134,7 @@ impl<'a> Hunt<'a> {
         progress.runs += 1;
         progress.messages += explored.messages;
         progress.out_of_model += u64::from(explored.verdict.label == "out-of-model");
+        progress.flooded += u64::from(explored.flooded);
         *progress.strategies.entry(strategy.to_owned()).or_default() += 1;
         progress.lines.resize(explored.noted.len().max(progress.lines.len()), 0);
         for (line, noted) in progress.lines.iter_mut().zip(&explored.noted) {

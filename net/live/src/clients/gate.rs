@@ -1,6 +1,6 @@
 //! The port of a running node.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use byzlab_crypto::PartyId;
 use byzlab_protocols::{Context, Protocol, Request};
@@ -11,31 +11,25 @@ use crate::{
     transport::{Counters, LinkState},
 };
 
-/// What a transport did, and how its links are.
-pub type Wires = dyn Fn() -> (Counters, Vec<LinkState>) + Send + Sync;
+/// What a party shows, what its transport did, and how its links are.
+pub type Look = dyn Fn() -> (Status, Counters, Vec<LinkState>) + Send + Sync;
 
 /// The port of a running node: what goes in goes to its intake, what comes out is what it has
 /// written down.
 pub struct Gate<P: Protocol> {
     party: PartyId,
     intake: Intake<P>,
-    wires: Box<Wires>,
-    status: Mutex<Status>,
+    look: Box<Look>,
 }
 
 impl<P: Protocol> Gate<P> {
-    /// The port of a party; `wires` is asked whenever somebody wants to know.
+    /// The port of a party; `look` is asked whenever somebody wants to know how it is.
     pub fn new(
         party: PartyId,
         intake: Intake<P>,
-        wires: impl Fn() -> (Counters, Vec<LinkState>) + Send + Sync + 'static,
+        look: impl Fn() -> (Status, Counters, Vec<LinkState>) + Send + Sync + 'static,
     ) -> Gate<P> {
-        Gate { party, intake, wires: Box::new(wires), status: Mutex::default() }
-    }
-
-    /// What the party shows; given to [`crate::Node::start`].
-    pub fn show(&self, status: Status) {
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+        Gate { party, intake, look: Box::new(look) }
     }
 }
 
@@ -57,8 +51,7 @@ impl<P: Protocol> Port for Gate<P> {
     }
 
     fn report(&self) -> Report {
-        let status = *self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        let (transport, links) = (self.wires)();
+        let (status, transport, links) = (self.look)();
         Report {
             party: self.party,
             protocol: P::ABOUT.name.to_owned(),

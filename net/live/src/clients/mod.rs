@@ -25,10 +25,10 @@ mod port;
 mod replies;
 mod server;
 mod session;
-mod wire;
+pub(crate) mod wire;
 
 pub use client::{Believed, Client, GaveUp, Post, Reach, Settled};
-pub use gate::{Gate, Wires};
+pub use gate::{Gate, Look};
 pub use gateway::{CallError, Gateway};
 pub use network::{Network, NetworkError};
 pub use port::{Port, Report};

@@ -108,6 +108,9 @@ impl Drop for Server {
     }
 }
 
+/// How many requests of all clients are in flight at the most before signatures are checked twice.
+const IN_FLIGHT: usize = 65_536;
+
 /// Serves a port at an address; port 0 lets the system choose.
 ///
 /// # Errors
@@ -118,6 +121,8 @@ pub async fn serve<P: Port>(
     limits: PortLimits,
 ) -> io::Result<Server> {
     let listener = TcpListener::bind(address).await?;
+    // A request is checked here, and again in the block that comes with it.
+    port.context().clients.remember(IN_FLIGHT);
     let address = listener.local_addr()?;
     let counters = Arc::new(PortCounters::default());
     let shared = Arc::new(Shared { port, limits, counters: counters.clone() });

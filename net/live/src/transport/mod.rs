@@ -13,6 +13,7 @@
 mod backoff;
 mod counters;
 mod frames;
+pub(crate) mod fuzzing;
 mod greeting;
 mod hub;
 mod links;
@@ -266,7 +267,7 @@ fn swarm(shared: &Arc<Shared>) -> Result<Swarm<Behaviour>, TransportError> {
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, multiplexer)
         .map_err(|error| setup(&error))?;
     #[cfg(feature = "quic")]
-    let builder = builder.with_quic();
+    let builder = builder.with_quic_config(|config| quic(config, &shared.limits));
     let streams = shared.limits.streams;
     let swarm = builder
         .with_behaviour(|_| Behaviour::new(shared))
@@ -275,6 +276,17 @@ fn swarm(shared: &Arc<Shared>) -> Result<Swarm<Behaviour>, TransportError> {
         .with_connection_timeout(shared.limits.greeting_time)
         .build();
     Ok(swarm)
+}
+
+/// What a peer may have of us over QUIC. TCP says at once that a process is gone; here silence does.
+#[cfg(feature = "quic")]
+fn quic(mut config: libp2p::quic::Config, limits: &Limits) -> libp2p::quic::Config {
+    config.handshake_timeout = limits.greeting_time;
+    config.max_idle_timeout = 3_000;
+    config.keep_alive_interval = Duration::from_millis(750);
+    // Those that are refused are opened first.
+    config.max_concurrent_stream_limit = 2 * u32::try_from(limits.streams).unwrap_or(u32::MAX / 2);
+    config
 }
 
 /// Listens and waits for the address that it got; what else happens meanwhile is kept.

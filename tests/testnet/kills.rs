@@ -1,0 +1,66 @@
+//! kill -9 at random moments, of random parties: nobody contradicts itself, nothing that was
+//! acknowledged is lost, and whoever was killed comes back. `BYZLAB_KILLS=200` kills 200 times.
+
+use byzlab::protocols::Stream;
+
+use super::{byzlab, common, done, objects, path};
+
+/// A scenario in which one party after the other is killed at a random moment and comes back.
+fn scenario(protocol: &str, seed: u64, kills: u64) -> String {
+    let mut stream = Stream::named(seed, protocol);
+    let mut at = 50;
+    let mut text = format!(
+        "title = \"{kills} kills\"\nprotocol = \"{protocol}\"\nseed = {seed}\n\
+         workload.clients = {{ count = 2, rate = 4, requests = {} }}\n\
+         stop.time = \"{}s\"\nruntime.scale = 2\nexpect.fired = false\n",
+        2 + kills * 3,
+        60 + kills * 4,
+    );
+    for _ in 0..kills {
+        let (party, down) = (stream.below(4), stream.between(1, 400));
+        text += &format!(
+            "[[event]]\nat = \"{at}ms\"\n\
+             crash = {{ party = {party}, restart_after = \"{down}ms\", disk = \"kept\" }}\n"
+        );
+        // The next one only when this one is back for a while: one at a time is not up.
+        at += down + stream.between(200, 900);
+    }
+    text
+}
+
+fn survives(protocol: &str) {
+    let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let kills = given("BYZLAB_KILLS").unwrap_or(6);
+    let seed = given("BYZLAB_SEED").unwrap_or(u64::from(std::process::id()));
+    println!("BYZLAB_SEED={seed} BYZLAB_KILLS={kills}");
+    let file = common::root().join(format!("target/kills-{protocol}-{seed}.toml"));
+    std::fs::write(&file, scenario(protocol, seed, kills)).expect("it is written");
+    let (status, out, err) =
+        done(byzlab(&["run", path(&file), "--runtime", "processes", "--json"]));
+    let runs = objects(&out);
+    let run = runs.first().unwrap_or_else(|| panic!("no run: {err}"));
+    let verdict = |property: &str| run["properties"][property]["verdict"].as_str();
+    for property in ["agreement", "validity", "integrity", "certificates", "accountability"] {
+        assert_eq!(verdict(property), Some("holds"), "{property}: {out}");
+    }
+    assert_eq!(run["accused"].as_array().map(Vec::len), Some(0), "{out}");
+    assert_eq!(run["stopped_by"], "decisions", "all requests are executed by all: {out}");
+    let fired: u64 = run["fired"]
+        .as_array()
+        .expect("crashes")
+        .iter()
+        .map(|crash| crash["count"].as_u64().expect("a number"))
+        .sum();
+    assert!(fired * 2 >= kills, "only {fired} of {kills} kills: {out}");
+    assert_eq!(status, Some(0), "{out}{err}");
+    std::fs::remove_file(&file).expect("it was written here");
+}
+
+#[test]
+fn whoever_is_killed_comes_back_and_contradicts_nobody() {
+    std::thread::scope(|scope| {
+        for protocol in ["pbft", "pbft-classic", "hotstuff", "hotstuff-chained"] {
+            scope.spawn(move || survives(protocol));
+        }
+    });
+}

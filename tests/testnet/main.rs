@@ -1,0 +1,41 @@
+//! Real sockets and real processes: the same verdicts as in the simulator, whatever is killed.
+#![cfg(feature = "live")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod kills;
+mod library;
+mod machines;
+mod up;
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+/// The binary, in the folder of the repository, in a plain environment.
+fn byzlab(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_byzlab"));
+    command.args(arguments).current_dir(common::root()).stdin(Stdio::null());
+    command.env("NO_COLOR", "1").env("LANG", "C");
+    command
+}
+
+/// What a process left behind: its exit status, its output, what it said beside that.
+fn done(mut command: Command) -> (Option<i32>, String, String) {
+    let output = command.output().expect("the binary runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// The objects of an output of one a line.
+fn objects(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+}
+
+/// A path as an argument.
+fn path(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
+}

@@ -1,0 +1,207 @@
+//! A network that is kept up: clients, kills, partitions, its end, and the end of who started it.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::{byzlab, common, done, objects, path};
+
+/// Longer than anything takes, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A network that is up. Dropped, whoever started it is killed.
+struct Network {
+    parent: Child,
+    folder: PathBuf,
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = self.parent.kill();
+        let _ = self.parent.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Network {
+    /// Starts one and waits until it says where it is.
+    fn up(name: &str, protocol: &str) -> Network {
+        let folder = common::root().join(format!("target/testnet-{name}"));
+        let _ = std::fs::remove_dir_all(&folder);
+        let scenario = common::root().join(format!("target/testnet-{name}.toml"));
+        let text = format!("protocol = \"{protocol}\"\nworkload.commands = 2\nruntime.scale = 3\n");
+        std::fs::write(&scenario, text).expect("it is written");
+        let mut command =
+            byzlab(&["testnet", "up", path(&scenario), "--folder", path(&folder), "--json"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut parent = command.spawn().expect("it starts");
+        let out = parent.stdout.take().expect("it is piped");
+        let mut out = BufReader::new(out);
+        let mut lines = Vec::new();
+        while lines.len() < 5 {
+            let mut line = String::new();
+            assert_ne!(out.read_line(&mut line).expect("it can be read"), 0, "{lines:?}");
+            lines.push(line);
+        }
+        assert!(lines[0].starts_with("party") && lines[4].starts_with('3'), "{lines:?}");
+        parent.stdout = Some(out.into_inner());
+        Network { parent, folder }
+    }
+
+    fn order(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        let mut arguments = vec!["testnet"];
+        arguments.extend(words);
+        arguments.extend(["--folder", path(&self.folder)]);
+        done(byzlab(&arguments))
+    }
+
+    fn obeys(&self, words: &[&str]) -> String {
+        let (status, out, err) = self.order(words);
+        assert_eq!(status, Some(0), "{words:?}: {err}");
+        out
+    }
+
+    fn status(&self) -> Vec<Value> {
+        objects(&self.obeys(&["status", "--json"]))
+    }
+
+    fn ask(&self, words: &[&str]) -> String {
+        let network = self.folder.join("network.json");
+        let mut arguments = vec!["client", "--network", path(&network), "--timeout", "40s"];
+        arguments.extend(words);
+        let (status, out, err) = done(byzlab(&arguments));
+        assert_eq!(status, Some(0), "{words:?}: {err}");
+        out
+    }
+
+    /// Waits until the parties are so.
+    fn until(&self, what: &str, holds: impl Fn(&[Value]) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let states = self.status();
+            if holds(&states) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "never: {what}: {states:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it; what the one who started it said in the end.
+    fn down(mut self) -> (Option<i32>, Value) {
+        self.obeys(&["down"]);
+        let mut out = String::new();
+        let piped = self.parent.stdout.as_mut().expect("it is piped");
+        piped.read_to_string(&mut out).expect("text");
+        let status = self.parent.wait().expect("it ends").code();
+        let last = out.lines().last().unwrap_or_else(|| panic!("no verdict: {out}"));
+        (status, serde_json::from_str(last).expect("an object"))
+    }
+}
+
+fn pids(states: &[Value]) -> Vec<u64> {
+    states.iter().filter_map(|state| state["pid"].as_u64()).collect()
+}
+
+/// Whether a process still runs: who ended and was not asked for yet does not.
+fn runs(pid: u64) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
+#[test]
+fn a_network_serves_clients_loses_a_party_and_gets_it_back() {
+    let network = Network::up("serves", "pbft-classic");
+    network.ask(&["put", "colour", "green"]);
+    assert_eq!(network.ask(&["get", "colour"]), "green\n");
+    network.obeys(&["kill", "2"]);
+    let states = network.status();
+    assert_eq!((pids(&states).len(), states[2]["up"].as_bool()), (3, Some(false)));
+    let (status, _, err) = network.order(&["kill", "2"]);
+    assert_eq!(status, Some(2));
+    assert!(err.contains("party 2 is down already"), "{err}");
+    network.ask(&["put", "colour", "blue"]);
+    network.obeys(&["restart", "2"]);
+    network.until("party 2 has executed what it missed", |states| {
+        let executed = |party: usize| states[party]["status"]["executed"].as_u64();
+        executed(2) >= Some(5) && executed(2) == executed(0)
+    });
+    assert_eq!(network.ask(&["get", "colour"]), "blue\n");
+    let (status, verdict) = network.down();
+    // Safety is judged; that a party was killed is no part of the scenario.
+    assert_eq!((status, verdict["label"].as_str()), (Some(3), Some("out-of-model")), "{verdict}");
+    for property in ["agreement", "validity", "integrity", "certificates", "accountability"] {
+        assert_eq!(verdict["properties"][property]["verdict"], "holds", "{property}: {verdict}");
+    }
+}
+
+#[test]
+fn a_network_that_is_parted_decides_nothing_until_it_heals() {
+    let network = Network::up("parted", "hotstuff");
+    network.ask(&["put", "a", "1"]);
+    let (status, _, err) = network.order(&["partition", "0,1", "2"]);
+    assert_eq!(status, Some(2));
+    assert!(err.contains("party 3 is in no group"), "{err}");
+    network.obeys(&["partition", "0,1", "2,3"]);
+    let file = network.folder.join("network.json");
+    let asks = ["client", "--network", path(&file), "--timeout", "2s", "put", "a", "2"];
+    assert_eq!(done(byzlab(&asks)).0, Some(3), "nobody has a quorum");
+    network.obeys(&["heal"]);
+    network.ask(&["put", "a", "3"]);
+    assert_eq!(network.ask(&["get", "a"]), "3\n");
+    let (_, verdict) = network.down();
+    assert_eq!(verdict["properties"]["agreement"]["verdict"], "holds", "{verdict}");
+}
+
+#[test]
+fn a_history_of_clients_is_linearizable_and_the_endpoint_answers() {
+    let network = Network::up("load", "hotstuff-chained");
+    let file = network.folder.join("network.json");
+    let load =
+        ["load", "--network", path(&file), "--rate", "50", "--duration", "3s", "--clients", "3"];
+    let mut arguments = load.to_vec();
+    arguments.extend(["--check", "--json"]);
+    let (status, out, err) = done(byzlab(&arguments));
+    assert_eq!(status, Some(0), "{out}{err}");
+    let load = &objects(&out)[0];
+    assert_eq!(load["linearizable"], "yes", "{out}");
+    assert!(load["done"].as_u64() >= Some(100), "{out}");
+    let http = network.status()[1]["http"].as_str().expect("an address").to_owned();
+    let get = |what: &str| {
+        let mut stream = TcpStream::connect(&http).expect("it listens");
+        let ask = format!("GET {what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(ask.as_bytes()).expect("it takes");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("text");
+        text
+    };
+    assert!(get("/health").starts_with("HTTP/1.1 200"), "{}", get("/health"));
+    assert!(get("/metrics").contains("byzlab_"), "{}", get("/metrics"));
+    let (status, verdict) = network.down();
+    assert_eq!(status, Some(0), "{verdict}");
+}
+
+#[test]
+fn no_party_outlives_whoever_started_it() {
+    let mut network = Network::up("orphans", "pbft");
+    let pids = pids(&network.status());
+    assert_eq!(pids.len(), 4);
+    assert!(pids.iter().all(|pid| runs(*pid)));
+    network.parent.kill().expect("it runs");
+    network.parent.wait().expect("it ends");
+    let begun = Instant::now();
+    while pids.iter().any(|pid| runs(*pid)) {
+        assert!(begun.elapsed() < PATIENCE, "somebody is left");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let (status, _, err) = network.order(&["status"]);
+    assert_eq!(status, Some(2));
+    assert!(err.contains("no network is up"), "{err}");
+}
