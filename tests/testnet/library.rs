@@ -44,7 +44,8 @@ fn shortest() -> BTreeMap<(&'static str, String), (u64, PathBuf)> {
         // Exact costs are those of the simulated network; twins of several parties need one mind.
         let exact = &scenario.expect;
         let exact = exact.hops.or(exact.messages).or(exact.lost_views).is_some();
-        let one_mind = scenario.byzantine.iter().any(|traitor| traitor.parties.len() > 1);
+        let twins = scenario.byzantine.iter().filter(|traitor| traitor.behaviour == "twins");
+        let one_mind = twins.map(|traitor| traitor.parties.len()).sum::<usize>() > 1;
         let real = calm && !ideal && !exact && !one_mind;
         if !whole || !alone || !real || scenario.is_beyond_bound() {
             continue;
