@@ -112,8 +112,8 @@ fn head(budget: &Budget, rows: &[String]) -> String {
          All strategies together, up to {together} s for each of {seeds} seeds: **{killed} of\n\
          {all}** pieces are killed with every seed, {tenth} of them within 10 s and {second} within\n\
          1 s. A time is the worst of the {seeds} seeds, from the start to the violation, *run* counts\n\
-         the runs until then. A dash means that some seed found nothing in time: these pieces fall to\n\
-         the named attack in their scenario, to which each row leads.\n\n\
+         the runs until then. A dash means that some seed found nothing in time: these pieces fall\n\
+         in their scenario of the museum, to which each row leads.\n\n\
          *Falls* is what fell first, in brackets what the scenario of the museum shows. *Faults*\n\
          counts behaviours, rules and events after shrinking, in brackets those of that scenario;\n\
          *messages* are all that are sent until the property falls, before and after shrinking. The\n\
