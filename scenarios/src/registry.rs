@@ -79,7 +79,7 @@ impl<P: Attack> Entry for Of<P> {
     }
 
     fn deadline(&self, scenario: &Scenario) -> Option<Time> {
-        setup::make::<P>(scenario, Vec::new(), 1).plan.deadline
+        setup::make::<P>(scenario, Vec::new(), &setup::KeySource::of(scenario)).plan.deadline
     }
 
     fn run(&self, scenario: &Scenario, options: &Options) -> Run {

@@ -7,7 +7,7 @@ use byzlab_protocols::{Attack, Packet, Protocol, Time};
 use byzlab_sim::{Outcome as Ended, Setup, World};
 use byzlab_trace::{Observer, Record, TraceWriter};
 
-use crate::{Finding, Judge, Metrics, Scenario, Verdict, search::Coverage, setup};
+use crate::{Finding, Judge, KeySource, Metrics, Scenario, Verdict, search::Coverage, setup};
 
 /// The name of the simulator in reports.
 pub const SIM: &str = "sim";
@@ -84,9 +84,9 @@ pub struct Run {
 
 /// The setup of a scenario with a judge among those who watch, for any runtime; what it saw is
 /// taken out by [`conclude`].
-pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options) -> Setup<P> {
+pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options, keys: &KeySource) -> Setup<P> {
     let purpose = Purpose { trace: options.trace, ..Purpose::JUDGE };
-    prepared(scenario, purpose, scenario.clients as usize).0
+    prepared(scenario, purpose, keys).0
 }
 
 /// What is left of a run that was made from a [`prepare`]d setup.
@@ -259,8 +259,12 @@ fn bounded<P: Attack>(world: &mut World<P>) -> Option<Ended> {
 }
 
 /// A setup with a judge in it, and the time at which the run ends at the latest.
-fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose, clients: usize) -> (Setup<P>, Time) {
-    let mut made = setup::make::<P>(scenario, Vec::new(), clients);
+fn prepared<P: Attack>(
+    scenario: &Scenario,
+    purpose: Purpose,
+    keys: &KeySource,
+) -> (Setup<P>, Time) {
+    let mut made = setup::make::<P>(scenario, Vec::new(), keys);
     let judge = Judge::new(scenario, &made.plan, &made.setup.context);
     made.setup.observers.push(Box::new(judge));
     if purpose.trace {
@@ -276,7 +280,7 @@ fn prepared<P: Attack>(scenario: &Scenario, purpose: Purpose, clients: usize) ->
 
 /// Runs a world with a judge in it; with witnesses, looks for the guilty afterwards.
 fn simulate<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Watched, Simulated) {
-    let (setup, limit) = prepared::<P>(scenario, purpose, 1);
+    let (setup, limit) = prepared::<P>(scenario, purpose, &KeySource::of(scenario));
     let context = setup.context.clone();
     let mut world = World::new(setup);
     let ended = if purpose.explore { bounded(&mut world) } else { Some(world.run()) };
