@@ -73,7 +73,7 @@ fn main() {
         eprintln!("usage: kill_matrix SECONDS-TOGETHER SECONDS-ALONE SEEDS ROWS");
         std::process::exit(2);
     };
-    let (together, alone) = (Duration::from_secs(together), Duration::from_secs(alone));
+    let [together, alone] = [together, alone].map(Duration::from_secs_f64);
     let budget = Budget { together, alone, seeds };
     let lab = Lab::new();
     let known = fs::read_to_string(file).unwrap_or_default();
@@ -95,8 +95,8 @@ fn main() {
 
 fn head(budget: &Budget, rows: &[String]) -> String {
     let names: Vec<_> = STRATEGIES.iter().map(|strategy| strategy.name).collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (together, alone) = (budget.together.as_secs(), budget.alone.as_secs());
+    let threads = rayon::current_num_threads();
+    let (together, alone) = (budget.together.as_secs_f64(), budget.alone.as_secs_f64());
     // The fourth cell of a row is the time.
     let times = rows.iter().map(|row| row.split('|').nth(4).unwrap_or_default().trim());
     let times: Vec<f64> =
@@ -107,18 +107,18 @@ fn head(budget: &Budget, rows: &[String]) -> String {
          Each piece of the [museum](museum.md) was searched from a file that names the protocol and\n\
          the piece and nothing else: the strategies know neither pieces nor attacks. A piece is\n\
          killed when any property falls. Made by\n\
-         `cargo run --release --example kill_matrix -- {together} {alone} {seeds} ROWS`, with\n\
-         {threads} threads. All times are processor time: two minutes on two cores are 240 s.\n\n\
+         `cargo run --release --example kill_matrix -- {together} {alone} {seeds} ROWS`, threads:\n\
+         {threads}. All times are processor time: two minutes on two cores are 240 s.\n\n\
          All strategies together, up to {together} s for each of {seeds} seeds: **{killed} of\n\
          {all}** pieces are killed with every seed, {tenth} of them within 10 s and {second} within\n\
          1 s. A time is the worst of the {seeds} seeds, from the start to the violation, *run* counts\n\
-         the runs until then. A dash means that some seed found nothing in time: these pieces fall to\n\
-         the named attack in their scenario, to which each row leads.\n\n\
+         the runs until then. A dash means that some seed found nothing in time: these pieces fall\n\
+         in their scenario of the museum, to which each row leads.\n\n\
          *Falls* is what fell first, in brackets what the scenario of the museum shows. *Faults*\n\
          counts behaviours, rules and events after shrinking, in brackets those of that scenario;\n\
          *messages* are all that are sent until the property falls, before and after shrinking. The\n\
-         last columns are the strategies alone, up to {alone} s each, one seed. What cannot be reached\n\
-         at all, and why, is said at the end of the page of the museum; it is not searched here.\n\n\
+         last columns are the strategies alone, up to {alone} s each, one seed, for the pieces that\n\
+         are killed; a dash means that it took longer. What cannot be reached at all, and why, is said at the end of the page of the museum; it is not searched here.\n\n\
          | protocol | piece | falls | time | run | faults | messages | {columns} |\n\
          |---|---|---|---:|---:|---:|---:|{lines}\n",
         killed = times.len(),
@@ -208,21 +208,22 @@ fn row(lab: &Lab, piece: &Piece, budget: &Budget) -> String {
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
     let mut row = format!("| {protocol} | {link} |");
     let shown = names(falls);
-    let _ = match worst(&space, budget.seeds, budget.together) {
+    let found = worst(&space, budget.seeds, budget.together);
+    let _ = match &found {
         None => write!(row, " ({shown}) | - | - | ({usual}) | - |"),
         Some(Kill { hit, time }) => {
-            let shrunk = shrink(&space, &hit, lab.registry(), &|| true);
+            let shrunk = shrink(&space, hit, lab.registry(), &|| true);
             let shrunk = shrunk.unwrap_or_else(|why| panic!("{why}"));
             let (faults, (before, after)) = (shrunk.scenario.faults.len(), shrunk.messages);
-            let (fallen, time, run) = (names(&hit.fallen), seconds(time), hit.run);
+            let (fallen, time, run) = (names(&hit.fallen), seconds(*time), hit.run);
             let left = format!("{faults} ({usual}) | {before} to {after}");
             write!(row, " {fallen} ({shown}) | {time} | {run} | {left} |")
         }
     };
     for strategy in STRATEGIES {
-        let alone = search(&space, vec![strategy], 1, budget.alone);
-        let time = alone.map_or_else(|| "-".to_owned(), |kill| seconds(kill.time));
-        let _ = write!(row, " {time} |");
+        let alone = found.as_ref().map(|_| search(&space, vec![strategy], 1, budget.alone));
+        let time = alone.map(|kill| kill.map_or_else(|| "-".to_owned(), |kill| seconds(kill.time)));
+        let _ = write!(row, " {} |", time.unwrap_or_default());
     }
     row
 }

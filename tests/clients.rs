@@ -99,7 +99,7 @@ impl<P: Attack> Fleet<P> {
         );
         let scenario = common::resolve(&Lab::new(), &toml, None);
         let scenario = scenario.unwrap_or_else(|problems| panic!("{problems}"));
-        let setup = prepare::<P>(&scenario, &Options::default());
+        let setup = prepare::<P>(&scenario, &Options::default(), &KeySource::of(&scenario));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients").join(name);
         let _ = std::fs::remove_dir_all(&folder);
         let make = |_| Intake::<P>::new(&setup.context);
@@ -127,6 +127,7 @@ impl<P: Attack> Fleet<P> {
     async fn begin(&mut self, party: usize, inbox: Inbox<P>) {
         let own = PartyId(party as u16);
         let config = NodeConfig {
+            sync: true,
             parts: Parts::of(&self.setup),
             party: own,
             disk: self.folder.join(format!("disk-{party}")),
@@ -172,7 +173,7 @@ impl<P: Attack> Fleet<P> {
     }
 
     fn network(&self) -> Network {
-        let KeySource { instance, seed, clients } = KeySource::of(&self.scenario);
+        let KeySource { instance, seed, clients, .. } = KeySource::of(&self.scenario);
         Network {
             schema: 1,
             instance,

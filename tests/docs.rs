@@ -144,6 +144,24 @@ fn the_kept_comparison_is_of_its_file_and_its_commands_work() {
     }
 }
 
+/// Each piece of the museum has its row in the kill matrix, and none is there twice.
+#[test]
+fn the_kill_matrix_has_a_row_for_each_piece() {
+    let page = read(&common::root().join("docs/kill-matrix.md"));
+    let lab = Lab::new();
+    let mut pieces = 0;
+    for about in lab.registry().entries().map(|entry| entry.about()) {
+        for (id, _) in about.broken {
+            let begin = format!("| {} | [{id}](", about.name);
+            let rows = page.lines().filter(|line| line.starts_with(&begin)).count();
+            assert_eq!(rows, 1, "{begin}");
+            pieces += 1;
+        }
+    }
+    let rows = page.lines().filter(|line| line.contains("](../scenarios/library/museum/"));
+    assert_eq!(rows.count(), pieces, "a row of a piece that is no more");
+}
+
 /// The first ```text block after a heading: what is before it, its lines, and what follows.
 fn split<'a>(text: &'a str, heading: &str) -> (&'a str, &'a str, &'a str) {
     let heading = text.find(heading).unwrap_or_else(|| panic!("no heading `{heading}`"));

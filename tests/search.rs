@@ -8,7 +8,7 @@ use std::{path::Path, process::Command};
 use byzlab::{
     Lab,
     scenarios::{
-        Document, Options, Outcome, Property,
+        Document, Finding, Options, Outcome, Property, PropertyVerdict,
         search::{Hit, Hunt, Progress, STRATEGIES, Shrunk, Space, shrink, write},
     },
 };
@@ -48,21 +48,31 @@ fn find(lab: &Lab, text: &str, wanted: &[Property], most: u64) -> Option<(Hit, S
 }
 
 /// Runs that are made for each protocol at the most, broken or not.
-const MOST: [(&str, u64); 3] = [("dolev-strong", 2000), ("pbft", 2000), ("hotstuff", 1500)];
+const MOST: [(&str, u64); 5] = [
+    ("dolev-strong", 2000),
+    ("pbft", 2000),
+    ("pbft-classic", 1000),
+    ("hotstuff", 1500),
+    ("hotstuff-chained", 1000),
+];
 
 /// Pieces that fall, and the most faults and messages until then that shrinking leaves.
-const PIECES: [(&str, &str, Property, usize, u64); 11] = [
+const PIECES: [(&str, &str, Property, usize, u64); 15] = [
     ("dolev-strong", "M17", Property::Agreement, 2, 10),
     ("dolev-strong", "M18", Property::Agreement, 3, 20),
     ("dolev-strong", "M20", Property::Agreement, 3, 60),
     ("dolev-strong", "M22", Property::Agreement, 3, 20),
     ("dolev-strong", "M24", Property::Validity, 2, 60),
     ("dolev-strong", "one-value", Property::Agreement, 2, 10),
+    ("pbft", "M26", Property::Accountability, 1, 60),
     ("pbft", "M27", Property::Agreement, 4, 80),
     ("pbft", "M32", Property::Termination, 0, 30),
     ("hotstuff", "M40", Property::Termination, 0, 60),
     ("hotstuff", "M41", Property::Certificates, 0, 30),
     ("hotstuff", "M47", Property::Termination, 1, 100),
+    ("pbft-classic", "late-votes", Property::Agreement, 3, 200),
+    ("hotstuff-chained", "M41", Property::Certificates, 0, 60),
+    ("hotstuff-chained", "M47", Property::Termination, 1, 200),
 ];
 
 #[test]
@@ -99,19 +109,58 @@ fn broken_pieces_fall_and_what_is_found_is_small_and_can_be_run_again() {
 fn the_published_rules_survive_as_many_runs() {
     let lab = Lab::new();
     for (protocol, most) in MOST {
-        let document = document(&lab, &format!("protocol = \"{protocol}\"\n"));
+        // Sixteen slots to a checkpoint are more than the search asks for.
+        let often = if protocol == "pbft-classic" { "checkpoint = 1" } else { "" };
+        let document = document(&lab, &format!("protocol.{protocol} = {{ {often} }}\n"));
         let space = Space::of(&document, lab.registry()).unwrap_or_else(|error| panic!("{error}"));
         let mut hunt = hunt(&space, &Property::ALL, fresh());
         let hit = runs(&mut hunt, most);
         assert!(hit.is_none(), "{protocol}: {hit:?}");
         let progress = hunt.progress;
         assert_eq!(progress.runs, most);
+        assert_eq!(progress.flooded, 0, "{protocol}: runs were cut off");
         assert_eq!(progress.strategies.len(), STRATEGIES.len(), "every strategy took part");
         let share = progress.out_of_model * 10 / progress.runs;
         assert!(share < 2, "{protocol}: {} runs broke their model", progress.out_of_model);
         let reached = progress.lines.iter().filter(|runs| **runs > 0).count();
         let lines = space.base.protocol.about.lines.len();
         assert!(reached * 10 >= lines * 9, "{protocol}: {reached} of {lines} lines were reached");
+    }
+}
+
+/// The same with real signatures, a few runs.
+#[test]
+fn the_published_rules_survive_with_real_signatures() {
+    let lab = Lab::new();
+    for (protocol, _) in MOST {
+        let text = format!("protocol = \"{protocol}\"\ncrypto = \"ed25519\"\n");
+        let document = document(&lab, &text);
+        let space = Space::of(&document, lab.registry()).unwrap_or_else(|error| panic!("{error}"));
+        let hit = runs(&mut hunt(&space, &Property::ALL, fresh()), 64);
+        assert!(hit.is_none(), "{protocol}: {hit:?}");
+    }
+}
+
+/// With one traitor more than the bound allows agreement falls, and then the guilty are found, as
+/// many as promised and nobody else.
+#[test]
+fn beyond_the_bound_the_guilty_are_found_and_nobody_else() {
+    let lab = Lab::new();
+    for (protocol, most) in [("pbft", 512), ("hotstuff", 512)] {
+        let text = format!("protocol = \"{protocol}\"\nbeyond_bound = true\n");
+        let document = document(&lab, &text);
+        let space = Space::of(&document, lab.registry()).unwrap_or_else(|error| panic!("{error}"));
+        let mut hunt = hunt(&space, &[Property::Agreement], fresh());
+        let mut accused = 0;
+        while let Some(hit) = runs(&mut hunt, most) {
+            let judged = run(&lab, &hit.scenario, &Options::default());
+            let falls = |one: &PropertyVerdict| {
+                one.property == Property::Accountability && one.finding == Finding::Violated
+            };
+            assert!(!judged.verdict.properties.iter().any(falls), "{protocol}, run {}", hit.run);
+            accused += usize::from(!judged.verdict.accused.is_empty());
+        }
+        assert!(accused > 0, "{protocol}: agreement never fell");
     }
 }
 

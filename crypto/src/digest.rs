@@ -123,6 +123,15 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Reads 64 hexadecimal digits, the form of `{:#}`.
+impl std::str::FromStr for Digest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        decode_array(text).map(Digest)
+    }
+}
+
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{self:#}"))

@@ -124,6 +124,19 @@ impl Signer {
         Signer { party, instance, secret: Arc::new(secret) }
     }
 
+    /// Signs for a party with this Ed25519 secret.
+    pub fn from_secret_key(party: PartyId, instance: Digest, secret: &[u8; 32]) -> Signer {
+        Signer::new(party, instance, Secret::Ed25519(Box::new(SigningKey::from_bytes(secret))))
+    }
+
+    /// The public key, as a ring holds it. The ideal scheme has none.
+    pub fn public_key(&self) -> Option<[u8; 32]> {
+        match &*self.secret {
+            Secret::Ed25519(key) => Some(key.verifying_key().to_bytes()),
+            Secret::Ideal(_) => None,
+        }
+    }
+
     /// For whom it signs.
     pub fn party(&self) -> PartyId {
         self.party

@@ -38,5 +38,5 @@ pub use scenario::{
     AttackSpec, Compare, Demand, Expect, Fault, Finding, NetworkSpec, Property, ProtocolChoice,
     Reach, RuleSpec, Scenario, Traitor, Workload,
 };
-pub use setup::KeySource;
+pub use setup::{GivenKeys, KeySource};
 pub use theorem::{beyond, promised, statement};

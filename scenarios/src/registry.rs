@@ -105,7 +105,7 @@ impl<P: Attack> Entry for Of<P> {
     }
 
     fn deadline(&self, scenario: &Scenario) -> Option<Time> {
-        setup::make::<P>(scenario, &self.minds, 1).plan.deadline
+        setup::make::<P>(scenario, &self.minds, &setup::KeySource::of(scenario)).plan.deadline
     }
 
     fn run(&self, scenario: &Scenario, options: &Options) -> Run {

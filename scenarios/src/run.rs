@@ -7,7 +7,7 @@ use byzlab_protocols::{Attack, Packet, Protocol, Time};
 use byzlab_sim::{Mind, Outcome as Ended, Setup, World, minds};
 use byzlab_trace::{Observer, Record, TraceWriter};
 
-use crate::{Finding, Judge, Metrics, Scenario, Verdict, search::Coverage, setup};
+use crate::{Finding, Judge, KeySource, Metrics, Scenario, Verdict, search::Coverage, setup};
 
 /// The name of the simulator in reports.
 pub const SIM: &str = "sim";
@@ -84,9 +84,9 @@ pub struct Run {
 
 /// The setup of a scenario with a judge among those who watch, for any runtime; what it saw is
 /// taken out by [`conclude`].
-pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options) -> Setup<P> {
+pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options, keys: &KeySource) -> Setup<P> {
     let purpose = Purpose { trace: options.trace, ..Purpose::JUDGE };
-    prepared(scenario, &minds(), purpose, scenario.clients as usize).0
+    prepared(scenario, &minds(), purpose, keys).0
 }
 
 /// What is left of a run that was made from a [`prepare`]d setup.
@@ -264,9 +264,9 @@ fn prepared<P: Attack>(
     scenario: &Scenario,
     minds: &[Mind<P>],
     purpose: Purpose,
-    clients: usize,
+    keys: &KeySource,
 ) -> (Setup<P>, Time) {
-    let mut made = setup::make(scenario, minds, clients);
+    let mut made = setup::make(scenario, minds, keys);
     let judge = Judge::new(scenario, &made.plan, &made.setup.context);
     made.setup.observers.push(Box::new(judge));
     if purpose.trace {
@@ -286,7 +286,7 @@ fn simulate<P: Attack>(
     minds: &[Mind<P>],
     purpose: Purpose,
 ) -> (Watched, Simulated) {
-    let (setup, limit) = prepared(scenario, minds, purpose, 1);
+    let (setup, limit) = prepared(scenario, minds, purpose, &KeySource::of(scenario));
     let context = setup.context.clone();
     let mut world = World::new(setup);
     let ended = if purpose.explore { bounded(&mut world) } else { Some(world.run()) };

@@ -280,6 +280,8 @@ pub struct Scenario {
     pub scale: u64,
     /// For real runtimes: so many clients have keys.
     pub clients: u64,
+    /// For real runtimes: whether votes reach the disk before they leave.
+    pub sync: bool,
     /// What is expected.
     pub expect: Expect,
     /// What `compare` crosses.

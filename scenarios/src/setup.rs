@@ -54,9 +54,9 @@ pub(crate) struct Made<P: Protocol> {
     pub plan: Plan,
 }
 
-/// Makes a run in which at least so many clients have keys.
-pub(crate) fn make<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], clients: usize) -> Made<P> {
-    let (context, signers, clients) = committee(scenario, clients);
+/// Makes a run with these keys.
+pub(crate) fn make<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], keys: &KeySource) -> Made<P> {
+    let (context, signers, clients) = committee(scenario, keys);
     let params = P::params(&scenario.protocol.values);
     let demand = demand(scenario, &context, &clients);
     let traitors = scenario.traitors();
@@ -95,18 +95,30 @@ pub(crate) fn make<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], clients: u
 
 /// The keys of the parties.
 pub(crate) fn keys(scenario: &Scenario) -> KeyRing {
-    committee(scenario, 1).0.committee.ring().fresh()
+    committee(scenario, &KeySource::of(scenario)).0.committee.ring().fresh()
 }
 
 /// Where the keys of a run come from. INSECURE: whoever knows it can speak in any name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeySource {
     /// What every signature is bound to.
     pub instance: Digest,
-    /// From which all keys are drawn.
+    /// From which all keys are drawn, but those of parties that are given.
     pub seed: Digest,
     /// How many clients have one.
     pub clients: usize,
+    /// Parties whose keys are drawn from no seed.
+    pub given: Option<GivenKeys>,
+}
+
+/// The Ed25519 keys of parties that made their own. Who has not all secrets can be one party, and
+/// judge nobody.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct GivenKeys {
+    /// The public keys, by party; a ring has been made of them.
+    pub public: Vec<[u8; 32]>,
+    /// The secrets that are known here.
+    pub secrets: BTreeMap<PartyId, [u8; 32]>,
 }
 
 impl KeySource {
@@ -124,20 +136,35 @@ impl KeySource {
             instance: Digest::of("byzlab/instance/1", &name),
             seed: Digest::of("byzlab/keys/1", &name),
             clients,
+            given: None,
         }
+    }
+
+    /// That of a scenario over a network, with more clients than its workload has.
+    pub fn live(scenario: &Scenario) -> KeySource {
+        let source = KeySource::of(scenario);
+        let clients = source.clients.max(scenario.clients as usize);
+        KeySource { clients, ..source }
     }
 }
 
 /// Keys, committee and clients. The instance is bound to the scenario, not to the scheme: both
 /// schemes give the same run but for signature bytes.
-fn committee(scenario: &Scenario, at_least: usize) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
-    let KeySource { instance, seed, clients } = KeySource::of(scenario);
+fn committee(scenario: &Scenario, keys: &KeySource) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
+    let KeySource { instance, seed, clients, given } = keys;
     let ring = |purpose, count| {
-        KeyRing::insecure_from_seed(scenario.crypto, instance, purpose, count, &seed.0)
+        KeyRing::insecure_from_seed(scenario.crypto, *instance, purpose, count, &seed.0)
             .expect("the decoder keeps to the possible numbers of parties")
     };
-    let (parties, signers) = ring("party", scenario.n);
-    let (clients, client_signers) = ring("client", clients.max(at_least));
+    let (mut parties, mut signers) = ring("party", scenario.n);
+    if let Some(GivenKeys { public, secrets }) = given {
+        parties = KeyRing::from_public_keys(*instance, public).expect("a ring was made of them");
+        // Nobody believes the others: their keys are those of the seed.
+        for (party, secret) in secrets {
+            signers[party.index()] = Signer::from_secret_key(*party, *instance, secret);
+        }
+    }
+    let (clients, client_signers) = ring("client", *clients);
     let context = Context {
         committee: Committee::new(parties, scenario.f).expect("the decoder checks f"),
         clients,

@@ -5,6 +5,8 @@ mod client;
 mod compare;
 mod completions;
 mod explain;
+#[cfg(feature = "live")]
+mod genesis;
 mod input;
 mod list;
 #[cfg(feature = "live")]
@@ -155,9 +157,18 @@ enum Command {
     /// Run with a process for each party, or keep such a network up.
     #[cfg(feature = "live")]
     Testnet(testnet::TestnetArgs),
-    /// One party of a network, as a process.
+    /// Make a key for a party of a network over several machines.
+    #[cfg(feature = "live")]
+    Keygen(genesis::KeygenArgs),
+    /// Make the genesis of a network over several machines.
+    #[cfg(feature = "live")]
+    Genesis(genesis::GenesisArgs),
+    /// One party of such a network.
     #[cfg(feature = "live")]
     Node(node::NodeArgs),
+    /// Judge such a network from what its nodes kept.
+    #[cfg(feature = "live")]
+    Judge(genesis::JudgeArgs),
     /// Ask a running network for one thing.
     #[cfg(feature = "live")]
     Client(client::ClientArgs),
@@ -191,6 +202,7 @@ pub(crate) fn main(lab: &Lab) -> i32 {
     #[cfg(feature = "live")]
     let json = json
         || matches!(&cli.command, Command::Load(args) if args.json)
+        || matches!(&cli.command, Command::Judge(args) if args.json)
         || matches!(&cli.command, Command::Testnet(args) if testnet::is_json(args));
     let mut output = Output::new(cli.common.color);
     #[cfg(feature = "live")]
@@ -212,7 +224,13 @@ pub(crate) fn main(lab: &Lab) -> i32 {
         #[cfg(feature = "live")]
         Command::Testnet(args) => testnet::testnet(args, lab, &mut output),
         #[cfg(feature = "live")]
-        Command::Node(args) => node::node(args, lab),
+        Command::Node(args) => node::node(args, lab, &mut output),
+        #[cfg(feature = "live")]
+        Command::Keygen(args) => genesis::keygen(args, &mut output),
+        #[cfg(feature = "live")]
+        Command::Genesis(args) => genesis::genesis(args, lab, &mut output),
+        #[cfg(feature = "live")]
+        Command::Judge(args) => genesis::judge(args, lab, &mut output),
         #[cfg(feature = "live")]
         Command::Client(args) => client::client(args, &mut output),
         #[cfg(feature = "live")]
@@ -238,6 +256,7 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
                 ErrorKind::PermissionDenied,
                 ErrorKind::IsADirectory,
                 ErrorKind::InvalidData,
+                ErrorKind::AlreadyExists,
             ];
             if usage.contains(&error.kind()) { Status::Usage } else { Status::Environment }
         }

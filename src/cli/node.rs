@@ -1,12 +1,15 @@
 //! `byzlab node`: one party of a network, as a process.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use byzlab_crypto::PartyId;
 use byzlab_live::Multiaddr;
 use clap::Args;
 
-use super::{Failure, Status, input, network};
+use super::{Failure, Status, genesis, input, network, output::Output};
 use crate::{
     Lab,
     live::{SCENARIO, Seat},
@@ -15,34 +18,57 @@ use crate::{
 /// Options of `byzlab node`.
 #[derive(Args)]
 pub(crate) struct NodeArgs {
-    /// Which party: told what to do by whoever started it, over standard input.
-    #[arg(long, value_name = "PARTY")]
-    member: u16,
+    /// The file of the node: genesis, key, folder, listen, clients, http.
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "member",
+        conflicts_with = "member"
+    )]
+    config: Option<PathBuf>,
+    /// Which party of a run that somebody else started and conducts over standard input.
+    #[arg(long, value_name = "PARTY", hide = true, requires_all = ["folder", "listen"])]
+    member: Option<u16>,
     /// The folder of the run.
-    #[arg(long, value_name = "FOLDER")]
-    folder: PathBuf,
+    #[arg(long, value_name = "FOLDER", hide = true, requires = "member")]
+    folder: Option<PathBuf>,
     /// Where it listens.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Multiaddr,
+    #[arg(long, value_name = "ADDRESS", hide = true, requires = "member")]
+    listen: Option<Multiaddr>,
     /// Where it listens to clients.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", hide = true, requires = "member")]
     clients: Option<SocketAddr>,
 }
 
 /// Is one party of a network.
-pub(crate) fn node(args: &NodeArgs, lab: &Lab) -> Result<Status, Failure> {
-    let document = input::document(&args.folder.join(SCENARIO), &[], lab.registry())?;
+pub(crate) fn node(args: &NodeArgs, lab: &Lab, output: &mut Output) -> Result<Status, Failure> {
+    match (&args.config, args.member, &args.folder, &args.listen) {
+        (Some(config), ..) => genesis::alone(config, lab, output),
+        (None, Some(member), Some(folder), Some(listen)) => {
+            let clients = args.clients;
+            self::member(PartyId(member), folder, listen.clone(), clients, lab)
+        }
+        _ => Err(Failure::Usage("expected --config FILE".to_owned())),
+    }
+}
+
+fn member(
+    party: PartyId,
+    folder: &Path,
+    listen: Multiaddr,
+    clients: Option<SocketAddr>,
+    lab: &Lab,
+) -> Result<Status, Failure> {
+    let document = input::document(&folder.join(SCENARIO), &[], lab.registry())?;
     let scenario = document.resolve(None, lab.registry())?;
     let text = byzlab_scenarios::explain(&document, &scenario, lab.registry());
-    let party = PartyId(args.member);
     if party.index() >= scenario.n {
         let why = format!("party {party}: there are {} parties, from 0 on", scenario.n);
         return Err(Failure::Usage(why));
     }
     let entry = lab.live(scenario.protocol.about.name);
     let entry = entry.expect("the laboratory has every protocol twice");
-    let (folder, listen) = (args.folder.as_path(), args.listen.clone());
-    let seat = Seat { text: &text, party, folder, listen, clients: args.clients };
+    let seat = Seat { text: &text, party, folder, listen, clients };
     entry.member(&scenario, &seat).map_err(|error| network::failure(&scenario.file, &error))?;
     Ok(Status::Expected)
 }

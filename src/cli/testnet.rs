@@ -181,7 +181,7 @@ fn up(what: &What, folder: &Path, lab: &Lab, output: &mut Output) -> Result<Stat
     let (scenario, text) = scenario(what, lab.registry())?;
     let refused = |error: std::io::Error| Failure::Io(folder.display().to_string(), error);
     fs::create_dir_all(folder).map_err(refused)?;
-    let control = Control::listen(folder).map_err(refused)?;
+    let control = Control::listen(folder, scenario.sync).map_err(refused)?;
     if fs::read_dir(folder).map_err(refused)?.count() > 1 {
         let folder = folder.display();
         let why =

@@ -49,6 +49,8 @@ pub(crate) enum Answer {
 /// The end of a network that takes orders.
 pub(crate) struct Control {
     listener: UnixListener,
+    /// Whether a party that was killed may come back.
+    sync: bool,
     path: PathBuf,
 }
 
@@ -57,7 +59,7 @@ impl Control {
     ///
     /// # Errors
     /// Another network is up there, or the system does not allow it.
-    pub(crate) fn listen(folder: &Path) -> io::Result<Control> {
+    pub(crate) fn listen(folder: &Path, sync: bool) -> io::Result<Control> {
         let path = folder.join(SOCKET);
         if UnixStream::connect(&path).is_ok() {
             let why = "a network is up in this folder already";
@@ -67,7 +69,7 @@ impl Control {
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
         listener.set_nonblocking(true)?;
-        Ok(Control { listener, path })
+        Ok(Control { listener, sync, path })
     }
 
     /// Does what is asked for now, if anything is; says whether to go on.
@@ -79,6 +81,11 @@ impl Control {
         let Ok(order) = heard(&stream) else { return Ok(true) };
         let (answer, go_on) = match &order {
             Err(why) => (Answer::Refused(why.clone()), true),
+            Ok(Order::Restart(_)) if !self.sync => {
+                let why =
+                    "with runtime.sync = false a party that was killed has forgotten its votes";
+                (Answer::Refused(why.to_owned()), true)
+            }
             Ok(order) => (obey(crew, order)?, *order != Order::Down),
         };
         let text = serde_json::to_string(&answer).unwrap_or_default();

@@ -1,22 +1,30 @@
 //! Runs over a network: where scenarios and the live runtime meet.
 
 mod control;
+mod genesis;
 mod judge;
 mod refuse;
 
-use std::{marker::PhantomData, net::SocketAddr, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    marker::PhantomData,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use byzlab_crypto::{Digest, PartyId};
 use byzlab_live::{
-    Common, FleetError, Launch, Look, Member, Multiaddr, Plan, Processes, Threads,
-    clients::Network, conduct, journal::JournalError,
+    Alone, Common, FleetError, Found, Home, Launch, Look, Member, Multiaddr, Plan, Processes,
+    Threads, clients::Network, conduct, journal::JournalError,
 };
 use byzlab_protocols::{Attack, Time};
 use byzlab_scenarios::{KeySource, Options, Run, Scenario, prepare};
 use byzlab_sim::{Outcome, Stop};
 
 pub(crate) use control::{Answer, Control, Order, ask};
-pub(crate) use judge::judge;
+pub(crate) use genesis::{Genesis, Key, MAX_GENESIS, Read, Seat as Party, public, secret};
+pub(crate) use judge::{Ended, judge};
 pub(crate) use refuse::refuse;
 
 /// Where a run is made.
@@ -84,6 +92,20 @@ pub(crate) struct Seat<'a> {
     pub clients: Option<SocketAddr>,
 }
 
+/// One party of a network over several machines.
+pub(crate) struct Own {
+    /// Which party.
+    pub party: PartyId,
+    /// Where it keeps what is its own.
+    pub folder: PathBuf,
+    /// Where it listens.
+    pub listen: Multiaddr,
+    /// Where it listens to clients, if it serves them.
+    pub clients: Option<SocketAddr>,
+    /// Where it serves HTTP, and how it finds the network as a client.
+    pub http: Option<(SocketAddr, Network)>,
+}
+
 /// The file of a run's folder that holds the scenario, everything resolved.
 pub(crate) const SCENARIO: &str = "scenario.toml";
 /// The file that says to clients where the network is.
@@ -96,6 +118,18 @@ pub(crate) trait Entry: Send + Sync {
 
     /// Is one party of a run, and does what whoever started it says.
     fn member(&self, scenario: &Scenario, seat: &Seat<'_>) -> Result<(), LiveError>;
+
+    /// Is one party of a network over several machines; tells where it can be found.
+    fn alone(
+        &self,
+        read: &Read,
+        own: Own,
+        found: &mut dyn FnMut(&str),
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<(), LiveError>;
+
+    /// Judges what such a network did, from the folders of its parties.
+    fn judge(&self, read: &Read, folders: &BTreeMap<PartyId, PathBuf>) -> Result<Run, LiveError>;
 }
 
 /// A protocol.
@@ -111,24 +145,32 @@ impl<P: Attack> Entry for Of<P> {
         let temporary = tempfile::Builder::new().prefix("byzlab-").tempdir();
         let temporary = temporary.map_err(LiveError::Folder)?;
         let folder = ask.up.unwrap_or(temporary.path());
-        let setup = prepare::<P>(ask.scenario, &ask.options);
+        let setup = prepare::<P>(ask.scenario, &ask.options, &KeySource::live(ask.scenario));
         let plan = Plan::of(&setup);
         let started = ask.options.clock.map(|clock| clock());
         let outcome = match ask.place {
             Place::Threads => {
-                let common = Common::of(&setup, digest(ask.text));
+                let common = Common::of(&setup, digest(ask.text), ask.scenario.sync);
                 let mut crew = Threads::start(common, folder.to_owned(), ask.scenario.scale)?;
                 conduct(&mut crew, &plan, look)?
             }
             Place::Processes => processes(ask, folder, plan, look)?,
         };
-        judge(ask, setup, folder, outcome, started)
+        let ended = Ended {
+            runtime: ask.place.name(),
+            outcome,
+            // What is kept up ends when somebody says so.
+            whole: ask.up.is_none(),
+            clock: ask.options.clock.zip(started),
+        };
+        let homes = PartyId::all(ask.scenario.n).map(|party| Home::of(folder, party));
+        judge(ask.scenario, setup, &homes.collect::<Vec<_>>(), &ended)
     }
 
     fn member(&self, scenario: &Scenario, seat: &Seat<'_>) -> Result<(), LiveError> {
-        let setup = prepare::<P>(scenario, &Options::default());
+        let setup = prepare::<P>(scenario, &Options::default(), &KeySource::live(scenario));
         let member = Member {
-            common: Common::of(&setup, digest(seat.text)),
+            common: Common::of(&setup, digest(seat.text), scenario.sync),
             party: seat.party,
             folder: seat.folder.to_owned(),
             listen: seat.listen.clone(),
@@ -136,6 +178,45 @@ impl<P: Attack> Entry for Of<P> {
             scale: scenario.scale,
         };
         Ok(member.serve()?)
+    }
+
+    fn alone(
+        &self,
+        read: &Read,
+        own: Own,
+        found: &mut dyn FnMut(&str),
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<(), LiveError> {
+        let scenario = &read.scenario;
+        let setup = prepare::<P>(scenario, &Options::default(), &read.keys);
+        let party = own.party;
+        let alone = Alone {
+            common: Common::of(&setup, read.digest, scenario.sync),
+            party,
+            folder: own.folder,
+            listen: own.listen,
+            clients: own.clients,
+            http: own.http,
+            others: read.addresses(),
+            start_ns: read.genesis.start_ns,
+            scale: scenario.scale,
+        };
+        let tell = |at: &Found| {
+            let address = at.address.iter().map(|address| format!(" on {address}"));
+            let clients = at.clients.iter().map(|address| format!(", clients on {address}"));
+            let http = at.http.iter().map(|address| format!(", http://{address}"));
+            let all: String = address.chain(clients).chain(http).collect();
+            found(&format!("party {party} listens{all}"));
+        };
+        Ok(alone.serve(tell, |_| go_on())?)
+    }
+
+    fn judge(&self, read: &Read, folders: &BTreeMap<PartyId, PathBuf>) -> Result<Run, LiveError> {
+        let setup = prepare::<P>(&read.scenario, &Options::default(), &read.keys);
+        let homes: Vec<_> = folders.values().cloned().map(Home).collect();
+        let (runtime, outcome) = (Place::Processes.name(), Outcome::Time);
+        let ended = Ended { runtime, outcome, whole: false, clock: None };
+        judge(&read.scenario, setup, &homes, &ended)
     }
 }
 
@@ -149,7 +230,7 @@ fn processes(
     let (n, scale) = (ask.scenario.n, ask.scenario.scale);
     std::fs::write(folder.join(SCENARIO), ask.text).map_err(LiveError::Folder)?;
     let launch = launch(folder).map_err(LiveError::Folder)?;
-    let services = ask.up.map(|_| network(ask.scenario));
+    let services = ask.up.map(|_| network(ask.scenario, &KeySource::live(ask.scenario)));
     let mut crew = Processes::start(n, launch, folder.to_owned(), scale, services)?;
     if let Some(network) = crew.network() {
         std::fs::write(folder.join(NETWORK), network.text()).map_err(LiveError::Folder)?;
@@ -159,15 +240,15 @@ fn processes(
 }
 
 /// What clients have to know of a network, but for where its parties are.
-fn network(scenario: &Scenario) -> Network {
-    let KeySource { instance, seed, clients } = KeySource::of(scenario);
+fn network(scenario: &Scenario, keys: &KeySource) -> Network {
+    let KeySource { instance, seed, clients, .. } = *keys;
     Network {
         schema: 1,
         instance,
         protocol: scenario.protocol.about.name.to_owned(),
         f: scenario.f,
         scheme: scenario.crypto.name().to_owned(),
-        clients: clients.max(scenario.clients as usize),
+        clients,
         insecure_seed: seed,
         nodes: Vec::new(),
     }

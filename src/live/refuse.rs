@@ -26,6 +26,10 @@ pub(crate) fn refuse(scenario: &Scenario) -> Option<String> {
         let why = "twins of several parties know each other's copies, which needs one mind";
         return Some(why.to_owned());
     }
+    if !scenario.sync && !scenario.crashes.is_empty() {
+        let why = "with runtime.sync = false a party that crashes forgets what it signed";
+        return Some(why.to_owned());
+    }
     if scenario.crashes.iter().any(|crash| crash.disk == DiskAfter::Stale) {
         return Some("the runtime keeps no older copies of disks (disk = \"stale\")".to_owned());
     }

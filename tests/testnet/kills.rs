@@ -52,26 +52,17 @@ fn survives(protocol: &str) {
         .map(|crash| crash["count"].as_u64().expect("a number"))
         .sum();
     assert!(fired * 2 >= kills, "only {fired} of {kills} kills: {out}");
-    assert_eq!(status, Some(0), "{out}{err}");
+    // On a busy machine a message may have come late, which excuses nothing of the above.
+    let late = run["label"] == "out-of-model";
+    assert_eq!(status, Some(if late { 3 } else { 0 }), "{out}{err}");
     std::fs::remove_file(&file).expect("it was written here");
 }
 
 #[test]
-fn pbft_survives_kills() {
-    survives("pbft");
-}
-
-#[test]
-fn classic_pbft_survives_kills() {
-    survives("pbft-classic");
-}
-
-#[test]
-fn hotstuff_survives_kills() {
-    survives("hotstuff");
-}
-
-#[test]
-fn chained_hotstuff_survives_kills() {
-    survives("hotstuff-chained");
+fn whoever_is_killed_comes_back_and_contradicts_nobody() {
+    std::thread::scope(|scope| {
+        for protocol in ["pbft", "pbft-classic", "hotstuff", "hotstuff-chained"] {
+            scope.spawn(move || survives(protocol));
+        }
+    });
 }

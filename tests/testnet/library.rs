@@ -20,7 +20,9 @@ use super::{byzlab, common, done, objects, path};
 /// Every duration so many times longer: this machine builds and tests beside it.
 const SCALE: u64 = 3;
 /// So many runs at a time: most of a run is waiting.
-const AT_ONCE: usize = 5;
+const AT_ONCE: usize = 8;
+/// What came late in a run is no fault of the protocol: it is made again, stretched by this more.
+const STRETCH: u64 = 4;
 
 fn resolved(lab: &Lab, file: &PathBuf) -> Scenario {
     let bytes = std::fs::read(file).expect("it can be read");
@@ -39,7 +41,12 @@ fn shortest() -> BTreeMap<(&'static str, String), (u64, PathBuf)> {
         let calm = scenario.crashes.is_empty() && scenario.cuts.is_empty();
         let alone = scenario.byzantine.len() <= 1 && scenario.protocol.broken.is_none();
         let ideal = scenario.crypto.name() == "ideal";
-        if !whole || !calm || !alone || ideal || scenario.is_beyond_bound() {
+        // How many views are lost hangs on exact delays; twins of several parties need one mind.
+        let exact = scenario.expect.lost_views.is_some();
+        let twins = scenario.byzantine.iter().filter(|traitor| traitor.behaviour == "twins");
+        let one_mind = twins.map(|traitor| traitor.parties.len()).sum::<usize>() > 1;
+        let real = calm && !ideal && !exact && !one_mind;
+        if !whole || !alone || !real || scenario.is_beyond_bound() {
             continue;
         }
         let run = common::run(&lab, &scenario, &Options::default());
@@ -56,7 +63,9 @@ fn shortest() -> BTreeMap<(&'static str, String), (u64, PathBuf)> {
 
 #[test]
 fn each_protocol_and_behaviour_gets_the_verdict_of_the_simulator() {
-    let chosen: Vec<_> = shortest().into_iter().collect();
+    let mut chosen: Vec<_> = shortest().into_iter().collect();
+    // The longest first, so that all end together.
+    chosen.sort_by_key(|(_, (end, _))| std::cmp::Reverse(*end));
     let protocols: Vec<_> = chosen.iter().map(|((protocol, _), _)| *protocol).collect();
     for name in Lab::new().registry().names() {
         let count = protocols.iter().filter(|protocol| **protocol == name).count();
@@ -69,7 +78,12 @@ fn each_protocol_and_behaviour_gets_the_verdict_of_the_simulator() {
                 while let Some(((protocol, behaviour), (_, file))) =
                     chosen.get(next.fetch_add(1, Ordering::SeqCst))
                 {
-                    if let Err(why) = same_verdict(file) {
+                    let verdict = same_verdict(file, SCALE).or_else(|(status, why)| {
+                        println!("{protocol} {behaviour}: {why}");
+                        let late = status == Some(3);
+                        if late { same_verdict(file, SCALE * STRETCH) } else { Err((status, why)) }
+                    });
+                    if let Err((_, why)) = verdict {
                         let why = format!("{protocol} {behaviour}: {}\n{why}", file.display());
                         wrong.lock().expect("nobody panics").push(why);
                     }
@@ -82,8 +96,8 @@ fn each_protocol_and_behaviour_gets_the_verdict_of_the_simulator() {
 }
 
 /// The runs of a file in all three runtimes: all as expected, all with the same findings.
-fn same_verdict(file: &PathBuf) -> Result<(), String> {
-    let scale = format!("runtime.scale={SCALE}");
+fn same_verdict(file: &PathBuf, scale: u64) -> Result<(), (Option<i32>, String)> {
+    let scale = format!("runtime.scale={scale}");
     let arguments =
         ["run", path(file), "--runtime", "sim,libp2p,processes", "--set", &scale, "--json"];
     let (status, out, err) = done(byzlab(&arguments));
@@ -100,10 +114,10 @@ fn same_verdict(file: &PathBuf) -> Result<(), String> {
             .iter()
             .map(|run| format!("{} {} {}", run["runtime"], run["outcome"], run["reasons"]))
             .collect();
-        return Err(format!("status {status:?}: {}\n{err}", told.join("; ")));
+        return Err((status, format!("status {status:?}: {}\n{err}", told.join("; "))));
     }
     let same = findings(0) == findings(1) && findings(0) == findings(2);
-    if same { Ok(()) } else { Err("the findings differ".to_owned()) }
+    if same { Ok(()) } else { Err((status, "the findings differ".to_owned())) }
 }
 
 #[test]

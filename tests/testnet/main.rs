@@ -5,6 +5,7 @@
 mod common;
 mod kills;
 mod library;
+mod machines;
 mod up;
 
 use std::{

@@ -8,6 +8,7 @@
 //! journals.
 
 mod actor;
+mod alone;
 pub mod clients;
 mod clock;
 mod commits;
@@ -32,6 +33,7 @@ mod timers;
 pub mod transport;
 
 pub use actor::{Panicked, Parts};
+pub use alone::{Alone, Found, fresh_secret};
 pub use clock::{Clock, unix_ns};
 pub use commits::Commits;
 pub use fleet::{Crew, FleetError, Look, Plan, SeatState, conduct};

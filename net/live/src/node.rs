@@ -77,6 +77,8 @@ pub struct NodeConfig<P: Protocol> {
     pub parts: Parts<P>,
     /// Which seat.
     pub party: PartyId,
+    /// Whether what must survive a crash is on the disk before anything leaves.
+    pub sync: bool,
     /// Where its disk is.
     pub disk: PathBuf,
     /// Where its journals are.
@@ -111,7 +113,8 @@ impl<P: Protocol> Node<P> {
     ) -> Result<Node<P>, NodeError> {
         let context = config.parts.context.clone();
         let owner = Owner::of::<P>(&context, config.party);
-        let store = Store::open(&config.disk, &owner)?;
+        let open = if config.sync { Store::open } else { Store::open_unsynced };
+        let store = open(&config.disk, &owner)?;
         let (kept, stored) = store.load::<P>(&context, config.party)?;
         let (journal, incarnation) = Writer::create(&config.journals, &owner)?;
         let killed = Arc::new(AtomicBool::new(false));

@@ -31,16 +31,18 @@ pub struct Common<P: Protocol> {
     pub faults: Faults,
     /// The requests of clients.
     pub arrivals: Vec<Arrival>,
+    /// Whether votes are on the disk before they leave.
+    pub sync: bool,
     /// The digest of the scenario: whoever runs another one is refused.
     pub scenario: Digest,
 }
 
 impl<P: Protocol> Common<P> {
     /// What a setup says of them.
-    pub fn of(setup: &Setup<P>, scenario: Digest) -> Common<P> {
+    pub fn of(setup: &Setup<P>, scenario: Digest, sync: bool) -> Common<P> {
         let mut arrivals = setup.requests.clone();
         arrivals.sort_by_key(|arrival| arrival.at);
-        Common { parts: Parts::of(setup), faults: Faults::of(setup), arrivals, scenario }
+        Common { parts: Parts::of(setup), faults: Faults::of(setup), arrivals, sync, scenario }
     }
 
     fn arrivals(&self, party: PartyId) -> Vec<Arrival> {
@@ -186,6 +188,7 @@ impl<P: Protocol> Joined<P> {
         let config = NodeConfig {
             parts: common.parts.clone(),
             party,
+            sync: common.sync,
             disk: home.disk(),
             journals: home.journals(),
             arrivals: common.arrivals(party),

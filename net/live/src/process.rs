@@ -57,7 +57,7 @@ pub(crate) enum Word {
 }
 
 /// How often a party looks whether it has something to tell.
-const GLANCE: Duration = Duration::from_millis(2);
+pub(crate) const GLANCE: Duration = Duration::from_millis(2);
 /// Whoever is told to end, and does not, is ended after this.
 const PARTING: Duration = Duration::from_secs(10);
 

@@ -193,12 +193,28 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store of a directory, or makes an empty one. Without `sync` what is committed
-    /// survives the end of the process, not that of the machine.
+    /// Opens the store of a directory, or makes an empty one. What is committed is on the disk.
     ///
     /// # Errors
     /// It is locked, damaged, somebody else's, of a later version, or cannot be written.
     pub fn open(directory: &Path, owner: &Owner) -> Result<Store, StoreError> {
+        Store::opened(directory, owner, Durability::Immediate)
+    }
+
+    /// The same, but what is committed may be forgotten when the process ends: for measuring what
+    /// the disk costs. A party that comes back to such a store is a faulty one.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_unsynced(directory: &Path, owner: &Owner) -> Result<Store, StoreError> {
+        Store::opened(directory, owner, Durability::None)
+    }
+
+    fn opened(
+        directory: &Path,
+        owner: &Owner,
+        durability: Durability,
+    ) -> Result<Store, StoreError> {
         let path = directory.join("store.redb");
         std::fs::create_dir_all(directory).map_err(|error| io(directory, &error))?;
         let mut builder = Database::builder();
@@ -215,7 +231,7 @@ impl Store {
             },
             other => damaged(&path, &other),
         })?;
-        let store = Store { path, database, durability: Durability::Immediate };
+        let store = Store { path, database, durability };
         store.claim(owner)?;
         Ok(store)
     }

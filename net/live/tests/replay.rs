@@ -159,6 +159,7 @@ impl<P: Attack> Run<P> {
             journals: self.folder.join(format!("journals-{party}")),
             arrivals: self.arrivals.clone(),
             shown: Status::default(),
+            sync: true,
             clock: self.clock,
         };
         let shown = self.shown.clone();

@@ -196,10 +196,11 @@ pub static BEHAVIOURS: &[BehaviourInfo] = &[
         &[
             Field {
                 name: "part",
-                kind: FieldKind::Choice(&["all", "own", "claim"]),
+                kind: FieldKind::Choice(&["all", "own", "claim", "load"]),
                 default: FieldDefault::Is("\"all\""),
                 doc: "What is old: all but view and author; only what the author signs; the same, \
-                      but it names the views that the new message names",
+                      but it names the views that the new message names; only the requests of a \
+                      block, which stands where the new one would",
             },
             Field {
                 name: "bare",
@@ -303,6 +304,7 @@ impl<P: Attack> Build<'_, P> {
                 let part = match values.text("part") {
                     Some("own") => Part::Own,
                     Some("claim") => Part::Claim,
+                    Some("load") => Part::Load,
                     _ => Part::All,
                 };
                 Box::new(Stale { inner, trigger, part, bare: values.flag("bare") })

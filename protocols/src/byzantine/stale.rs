@@ -15,6 +15,8 @@ pub(crate) enum Part {
     Own,
     /// What the author signs, but for the views that it names.
     Claim,
+    /// What a block carries: it stands where the new one would, with the old requests.
+    Load,
 }
 
 /// In place of a message, sends one of the same kind from an earlier view, whoever sent it, under
@@ -76,7 +78,8 @@ fn mix(old: Value, new: &Value, part: Part, bare: bool, party: PartyId) -> Optio
     for (name, value) in &mut then {
         let view = name == "view" || (part == Part::Claim && name.ends_with("view"));
         let fits = name == "justification" && part != Part::All;
-        if view || fits || name == "proposer" {
+        let place = part == Part::Load && name != "payload";
+        if view || fits || place || name == "proposer" {
             value.clone_from(now.get(name)?);
         }
     }
@@ -86,7 +89,7 @@ fn mix(old: Value, new: &Value, part: Part, bare: bool, party: PartyId) -> Optio
     if bare {
         strip(&mut mixed);
     }
-    Some(mixed)
+    (mixed != *new).then_some(mixed)
 }
 
 /// The new message with one field of the old one: that in which the author's statement is.

@@ -74,7 +74,7 @@ pub(crate) fn rehearse<P: Attack>(
     first: bool,
 ) -> Rehearsal {
     let scenario = Scenario { crypto: Scheme::Ideal, ..scenario.clone() };
-    let mut setup = setup::make(&scenario, minds, 1).setup;
+    let mut setup = setup::make(&scenario, minds, &setup::KeySource::of(&scenario)).setup;
     setup.observers.push(Box::new(Rehearsal::default()));
     let mut world = World::new(setup);
     world.start();

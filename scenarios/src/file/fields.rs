@@ -308,6 +308,13 @@ static RUNTIME: &[Field] = &[
         Default::Is("16"),
         "Real runtimes only: so many clients have keys, those of the workload among them",
     ),
+    field(
+        "sync",
+        Kind::Bool,
+        Default::Is("true"),
+        "Real runtimes only: votes are on the disk before they leave; false measures what that costs, and \
+         nobody may crash then",
+    ),
 ];
 
 const VERDICT: Kind = Kind::Choice(&["holds", "violated", "undecided"]);

@@ -132,6 +132,7 @@ impl<'a> Resolver<'a> {
                 .table("runtime")
                 .and_then(|table| table.integer("clients"))
                 .unwrap_or(16),
+            sync: table.table("runtime").and_then(|table| table.flag("sync")).unwrap_or(true),
             expect: self.expect(),
             compare: self.compare(registry),
             faults: std::mem::take(&mut self.faults),

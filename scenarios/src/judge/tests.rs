@@ -97,7 +97,7 @@ impl Trial {
 
 /// The judge of a scenario, and everybody's keys.
 fn bench<P: Attack>(scenario: &Scenario) -> (Judge, Vec<Signer>) {
-    let made = setup::make::<P>(scenario, &[], 1);
+    let made = setup::make::<P>(scenario, &[], &setup::KeySource::of(scenario));
     (Judge::new(scenario, &made.plan, &made.setup.context), made.setup.signers)
 }
 
@@ -136,6 +136,30 @@ fn a_request_that_reached_a_party_was_made_by_its_client() {
         assert_eq!(trial.found(Property::Validity), validity, "{seq} at {at}");
         let termination = trial.found(Property::Termination);
         assert_eq!(termination, Finding::Undecided, "what the file asks for is not done");
+    }
+}
+
+/// Late messages excuse what stands on Δ: everything in synchrony, liveness elsewhere. Agreement
+/// of PBFT does not.
+#[test]
+fn what_came_too_late_excuses_what_stands_on_the_bound() {
+    let expect = "[expect]\nagreement = \"holds\"\ntermination = \"holds\"\n";
+    for (protocol, outcome) in
+        [("dolev-strong", Outcome::Inconclusive), ("pbft", Outcome::NotAsExpected)]
+    {
+        let mut trial = Trial::of(protocol, expect);
+        trial.see(2, What::OutOfModel, Detail::Text("a message came too late"));
+        trial.decides(1, "a");
+        assert_eq!(trial.verdict().outcome, Outcome::Inconclusive, "{protocol}: nothing fell");
+        trial.decides(2, "b");
+        assert_eq!(trial.found(Property::Agreement), Finding::Violated);
+        assert_eq!(trial.verdict().outcome, outcome, "{protocol}");
+        let mut meant = Trial::of(protocol, &format!("{expect}label = \"out-of-model\"\n"));
+        meant.see(2, What::OutOfModel, Detail::Text("a message came too late"));
+        meant.decides(1, "a");
+        meant.decides(2, "b");
+        let outcome = meant.verdict().outcome;
+        assert_eq!(outcome, Outcome::NotAsExpected, "{protocol}: it was meant to");
     }
 }
 

@@ -2,7 +2,7 @@
 //! few views, drawn beforehand, a party falls behind all others.
 
 use byzlab_crypto::PartyId;
-use byzlab_protocols::{Span, Stream, Time};
+use byzlab_protocols::{Span, Stream};
 use byzlab_sim::{Action, Delay, Matcher};
 
 use super::{space::Space, swarm::Draw, traitors};
@@ -33,7 +33,7 @@ pub(super) fn draw(space: &Space<'_>, stream: &mut Stream) -> Scenario {
         draw.scenario.rules.push(RuleSpec { on, action, set: Vec::new() });
     }
     if space.has_gst() {
-        let gst = Time(delta.0 * 20);
+        let gst = draw.later();
         draw.scenario.network.gst = gst;
         draw.scenario.network.early = Some(draw.scenario.network.delay.clone());
         for _ in 0..draw.stream.between(1, 4) {

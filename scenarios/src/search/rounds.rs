@@ -2,7 +2,7 @@
 //! somebody is not heard, or a traitor changes what it says.
 
 use byzlab_crypto::PartySet;
-use byzlab_protocols::{Role, Stream, Time, Value, Values, byzantine::When};
+use byzlab_protocols::{Kind, Role, Stream, Value, Values, byzantine::When};
 use byzlab_sim::{Action, Delay, Matcher};
 
 use super::{space::Space, swarm::Draw};
@@ -16,7 +16,7 @@ pub(super) fn draw(space: &Space<'_>, stream: &mut Stream) -> Scenario {
     draw.leaders();
     if space.has_gst() && space.open.network {
         let delta = space.delta();
-        draw.scenario.network.gst = Time(delta.0 * 20);
+        draw.scenario.network.gst = draw.later();
         draw.scenario.network.early = Some(Delay::Constant(byzlab_protocols::Span(delta.0 / 10)));
         if space.open.rules {
             let alone = draw.one_in(2);
@@ -71,14 +71,17 @@ fn changed(draw: &mut Draw<'_>) {
         if draw.one_in(2) {
             when.views = Some((view.0, view.0 + 1));
         }
-        if name == "random" && draw.one_in(2) {
-            let kinds = draw.space.about().kinds.iter();
-            let kinds: Vec<_> = kinds.filter(|kind| kind.role != Role::Sync).collect();
+        if ["random", "double-vote"].contains(&name) && draw.one_in(2) {
+            let of = |kind: &&Kind| match name {
+                "random" => kind.role != Role::Sync,
+                _ => kind.role == Role::Proposal,
+            };
+            let kinds: Vec<_> = draw.space.about().kinds.iter().filter(of).collect();
             when.kinds = draw.stream.pick(&kinds).map(|kind| vec![kind.name.to_owned()]);
         }
         let mut values = Values::default();
         if name == "stale" {
-            let part = *draw.stream.pick(&["all", "own", "claim"]).unwrap_or(&"all");
+            let part = *draw.stream.pick(&["all", "own", "claim", "load"]).unwrap_or(&"all");
             values.0.insert("part", Value::Text(part.to_owned()));
             values.0.insert("bare", Value::Bool(draw.one_in(2)));
         }

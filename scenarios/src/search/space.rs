@@ -1,9 +1,11 @@
 //! What is searched: what the file says stays, what it leaves open is drawn.
 
 use byzlab_crypto::{PartyId, PartySet, Scheme};
-use byzlab_protocols::{About, Leaders, Model, Span, Task, Time, byzantine::BEHAVIOURS};
+use byzlab_protocols::{
+    About, Field, FieldKind, Leaders, Model, Span, Task, Time, byzantine::BEHAVIOURS,
+};
 
-use crate::{Document, Entry, Problem, Problems, Registry, Scenario};
+use crate::{Document, Entry, Problem, Problems, Registry, Scenario, file::Raw};
 
 /// The scenarios around a file.
 pub struct Space<'a> {
@@ -15,6 +17,10 @@ pub struct Space<'a> {
     pub(super) behaviours: Vec<&'static str>,
     /// What the file leaves open.
     pub(super) open: Open,
+    /// Parameters of the protocol that are whole numbers and left open.
+    pub(super) parameters: Vec<&'static Field>,
+    /// In how many Δ the protocol gets through a few views, whoever leads them.
+    pub(super) few_views: u64,
 }
 
 /// What a file leaves open.
@@ -55,6 +61,12 @@ impl<'a> Space<'a> {
         let timing = ["model", "delay", "gst", "before_gst", "delay_before_gst", "loss"];
         let timed = network.is_some_and(|table| timing.iter().any(|key| table.gives(key)));
         let can = entry.can();
+        let given = table.tagged("protocol").map(|(_, node)| &node.raw);
+        let given = |key: &str| matches!(given, Some(Raw::Table(table)) if table.gives(key));
+        let parameters = entry
+            .fields()
+            .iter()
+            .filter(|field| matches!(field.kind, FieldKind::Integer { .. }) && !given(field.name));
         let behaviours = BEHAVIOURS.iter().filter(|info| (info.means)(&can));
         let open = Open {
             seed: !table.gives("seed"),
@@ -68,7 +80,28 @@ impl<'a> Space<'a> {
             events: !table.gives("event"),
             workload: !table.gives("workload"),
         };
-        Ok(Space { entry, base, behaviours: behaviours.map(|info| info.name).collect(), open })
+        let mut space = Space {
+            entry,
+            base,
+            behaviours: behaviours.map(|info| info.name).collect(),
+            open,
+            parameters: parameters.collect(),
+            few_views: 0,
+        };
+        space.few_views = space.good_case();
+        Ok(space)
+    }
+
+    /// One and a half times as long as the theorem allows where nothing is wrong, in Δ.
+    fn good_case(&self) -> u64 {
+        let mut scenario = self.draft();
+        (scenario.byzantine, scenario.attack) = (Vec::new(), None);
+        (scenario.rules, scenario.cuts, scenario.crashes) = Default::default();
+        scenario.workload.demand = crate::Demand::Commands(1);
+        (scenario.network.gst, scenario.network.early) = (Time::ZERO, None);
+        scenario.number_faults();
+        let deadline = self.entry.deadline(&scenario).unwrap_or(Time::ZERO);
+        (deadline.0 / self.delta().0.max(1) * 3 / 2).clamp(20, 100)
     }
 
     pub(super) fn about(&self) -> &'static About {

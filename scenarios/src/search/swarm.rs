@@ -1,7 +1,9 @@
 //! Swarm: every draw picks a few features and leaves out the rest, then draws each of them.
 
 use byzlab_crypto::{PartyId, PartySet};
-use byzlab_protocols::{BeforeGst, Leaders, Model, Probability, Role, Span, Stream, Task, Time};
+use byzlab_protocols::{
+    BeforeGst, FieldKind, Leaders, Model, Probability, Role, Span, Stream, Task, Time, Value,
+};
 use byzlab_sim::{Action, Crash, Cut, Delay, DiskAfter, Matcher};
 use byzlab_trace::FaultId;
 
@@ -36,6 +38,7 @@ pub(super) fn draw(space: &Space<'_>, stream: &mut Stream) -> Scenario {
         draw.lateness();
     }
     draw.crashes();
+    draw.parameters();
     draw.finish()
 }
 
@@ -120,6 +123,30 @@ impl<'a> Draw<'a> {
             _ => self.stream.between(1, most.min(3)),
         };
         self.scenario.workload.demand = Demand::Commands(count);
+        if self.space.about().task == Task::Order && self.one_in(8) {
+            let rate = *self.stream.pick(&[2, 10, 50]).unwrap_or(&10);
+            let requests = self.stream.between(2, 6);
+            self.scenario.workload.demand = Demand::Clients { count: 1, rate, requests };
+        }
+    }
+
+    /// Small values of a parameter of the protocol.
+    pub(super) fn parameters(&mut self) {
+        let space = self.space;
+        if !self.one_in(6) {
+            return;
+        }
+        let Some(field) = self.stream.pick(&space.parameters) else { return };
+        if let FieldKind::Integer { min, max } = field.kind {
+            let value = Value::Integer(self.stream.between(min, max.min(min + 8)));
+            self.scenario.protocol.values.0.insert(field.name, value);
+        }
+    }
+
+    /// A GST after the first views; sometimes after a few views that fail.
+    pub(super) fn later(&mut self) -> Time {
+        let spans = if self.one_in(3) { self.space.few_views } else { 20 };
+        Time(self.space.delta().0 * spans)
     }
 
     pub(super) fn leaders(&mut self) {
@@ -158,7 +185,8 @@ impl<'a> Draw<'a> {
             return;
         }
         let delta = self.space.delta();
-        let spans = *self.stream.pick(&[10, 20, 30, 40]).unwrap_or(&20);
+        let few_views = self.space.few_views;
+        let spans = *self.stream.pick(&[10, 20, 30, 40, few_views]).unwrap_or(&20);
         let network = &mut self.scenario.network;
         network.gst = Time(delta.0 * spans);
         network.early = Some(Delay::Constant(Span((delta.0 / 10).max(1))));
@@ -214,7 +242,11 @@ impl<'a> Draw<'a> {
             let kinds = kinds.iter().filter(|kind| roles.contains(&kind.role));
             kinds.map(|kind| kind.name.to_owned()).collect()
         };
-        let kind = self.stream.pick(&of(&[Role::Vote, Role::Certificate])).cloned();
+        // The last ones decide.
+        let telling = of(&[Role::Vote, Role::Certificate]);
+        let count = telling.len() as u64;
+        let at = self.stream.below(count).max(self.stream.below(count));
+        let kind = telling.get(at as usize).cloned();
         let views = Some((view, view + 1));
         self.hold(Matcher { to: Some(others(n, party)), kind, views, ..Matcher::default() });
         let own = |kind: Option<String>| Matcher {
@@ -230,7 +262,7 @@ impl<'a> Draw<'a> {
             }
             return;
         }
-        for name in of(&[Role::Certificate]) {
+        for name in of(&[Role::Certificate, Role::Sync]) {
             self.hold(own(Some(name)));
         }
         self.hold(Matcher { views: Some((view + 1, 1000)), ..own(None) });

@@ -81,7 +81,7 @@ const MOST: u64 = 50_000;
 /// found out by a rehearsal. What it brings no message for is left to the run.
 pub(crate) fn misfits<P: Attack>(scenario: &Scenario, minds: &[Mind<P>]) -> Vec<(usize, Misfit)> {
     let scenario = Scenario { crypto: Scheme::Ideal, ..scenario.clone() };
-    let mut setup = super::make(&scenario, minds, 1).setup;
+    let mut setup = super::make(&scenario, minds, &super::KeySource::of(&scenario)).setup;
     let context = setup.context.clone();
     setup.witness = true;
     let mut world = World::new(setup);

@@ -62,6 +62,8 @@ pub struct Outcome {
     pub history: Vec<Seen>,
 }
 
+/// No latency is longer, in microseconds: a day.
+const LONGEST: u64 = 86_400_000_000;
 /// The most requests that a client has in flight.
 const IN_FLIGHT: usize = 50_000;
 /// The keys that a load with a history uses, so that clients meet.
@@ -218,7 +220,9 @@ impl Asker {
             outcome.done += 1;
             outcome.elapsed = now;
             let micros = now.saturating_sub(asked.due).as_micros();
-            outcome.latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
+            // Grows as needed: an hour is far below what it can hold.
+            let micros = u64::try_from(micros).unwrap_or(u64::MAX).min(LONGEST);
+            outcome.latency.record(micros).expect("it grows as needed");
             if let Some(seen) = &mut asked.seen {
                 let result = String::from_utf8_lossy(&believed.result).into_owned();
                 seen.returned = Some((nanos(now), result));
@@ -262,6 +266,8 @@ mod tests {
         let outcome = load(&network, &some(1000, 300)).await.expect("the nodes are there");
         assert_eq!((outcome.due, outcome.done, outcome.given_up, outcome.unsent), (300, 300, 0, 0));
         assert_eq!(outcome.latency.len(), 300);
+        // A round trip over a socket takes longer than this, in microseconds.
+        assert!(outcome.latency.max() > 20, "{}", outcome.latency.max());
         // The last one is due after 299 ms.
         assert!(outcome.elapsed >= Duration::from_millis(299), "{:?}", outcome.elapsed);
         assert!(outcome.history.is_empty());
