@@ -95,7 +95,7 @@ fn main() {
 
 fn head(budget: &Budget, rows: &[String]) -> String {
     let names: Vec<_> = STRATEGIES.iter().map(|strategy| strategy.name).collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = rayon::current_num_threads();
     let (together, alone) = (budget.together.as_secs_f64(), budget.alone.as_secs_f64());
     // The fourth cell of a row is the time.
     let times = rows.iter().map(|row| row.split('|').nth(4).unwrap_or_default().trim());
@@ -107,13 +107,13 @@ fn head(budget: &Budget, rows: &[String]) -> String {
          Each piece of the [museum](museum.md) was searched from a file that names the protocol and\n\
          the piece and nothing else: the strategies know neither pieces nor attacks. A piece is\n\
          killed when any property falls. Made by\n\
-         `cargo run --release --example kill_matrix -- {together} {alone} {seeds} ROWS`, with\n\
-         {threads} threads. All times are processor time: two minutes on two cores are 240 s.\n\n\
+         `cargo run --release --example kill_matrix -- {together} {alone} {seeds} ROWS`, threads:\n\
+         {threads}. All times are processor time: two minutes on two cores are 240 s.\n\n\
          All strategies together, up to {together} s for each of {seeds} seeds: **{killed} of\n\
          {all}** pieces are killed with every seed, {tenth} of them within 10 s and {second} within\n\
          1 s. A time is the worst of the {seeds} seeds, from the start to the violation, *run* counts\n\
-         the runs until then. A dash means that some seed found nothing in time: these pieces fall to\n\
-         the named attack in their scenario, to which each row leads.\n\n\
+         the runs until then. A dash means that some seed found nothing in time: these pieces fall\n\
+         in their scenario of the museum, to which each row leads.\n\n\
          *Falls* is what fell first, in brackets what the scenario of the museum shows. *Faults*\n\
          counts behaviours, rules and events after shrinking, in brackets those of that scenario;\n\
          *messages* are all that are sent until the property falls, before and after shrinking. The\n\

@@ -8,6 +8,7 @@ use byzlab_protocols::{
     pbft::Pbft, pbft_classic::PbftClassic,
 };
 use byzlab_scenarios::Registry;
+use byzlab_sim::Mind;
 
 use crate::cli;
 #[cfg(feature = "live")]
@@ -43,8 +44,14 @@ impl Lab {
 
     /// With one protocol more.
     #[must_use]
-    pub fn with<P: Attack>(mut self) -> Lab {
-        self.registry = self.registry.with::<P>();
+    pub fn with<P: Attack>(self) -> Lab {
+        self.with_attacks::<P>(Vec::new())
+    }
+
+    /// With one protocol more, and attacks on it that need a mind of their own.
+    #[must_use]
+    pub fn with_attacks<P: Attack>(mut self, own: Vec<Mind<P>>) -> Lab {
+        self.registry = self.registry.with_attacks::<P>(own);
         #[cfg(feature = "live")]
         self.live.insert(const { P::ABOUT }.name, Box::new(live::Of::<P>(PhantomData)));
         self

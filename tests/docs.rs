@@ -4,6 +4,8 @@
 //! `BYZLAB_BLESS=1 cargo test --test docs` writes the generated parts anew: outputs of commands,
 //! the reference of scenario files, and the pseudo-code and scenario files of the lectures.
 
+#[path = "docs/attacks.rs"]
+mod attacks;
 mod common;
 #[path = "docs/console.rs"]
 mod console;
@@ -98,6 +100,15 @@ fn the_reference_of_scenario_files_is_the_table_of_fields() {
 }
 
 #[test]
+fn every_attack_of_the_catalogue_has_a_scenario_or_a_reason() {
+    let page = common::root().join("docs/attacks.md");
+    let text = read(&page);
+    let (by_hand, _) = text.split_once(attacks::MARK).expect("the mark is there");
+    let table = attacks::render(Lab::new().registry());
+    settle(&page, &format!("{by_hand}{}\n{table}", attacks::MARK));
+}
+
+#[test]
 fn what_the_posts_state_is_what_is_measured() {
     let page = common::root().join("docs/compare.md");
     let text = read(&page);
@@ -131,6 +142,24 @@ fn the_kept_comparison_is_of_its_file_and_its_commands_work() {
             .expect("a shell");
         assert_eq!(run.status.code(), Some(0), "{command}");
     }
+}
+
+/// Each piece of the museum has its row in the kill matrix, and none is there twice.
+#[test]
+fn the_kill_matrix_has_a_row_for_each_piece() {
+    let page = read(&common::root().join("docs/kill-matrix.md"));
+    let lab = Lab::new();
+    let mut pieces = 0;
+    for about in lab.registry().entries().map(|entry| entry.about()) {
+        for (id, _) in about.broken {
+            let begin = format!("| {} | [{id}](", about.name);
+            let rows = page.lines().filter(|line| line.starts_with(&begin)).count();
+            assert_eq!(rows, 1, "{begin}");
+            pieces += 1;
+        }
+    }
+    let rows = page.lines().filter(|line| line.contains("](../scenarios/library/museum/"));
+    assert_eq!(rows.count(), pieces, "a row of a piece that is no more");
 }
 
 /// The first ```text block after a heading: what is before it, its lines, and what follows.

@@ -8,8 +8,10 @@
 use std::sync::Arc;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+#[doc(hidden)]
+pub use byzlab_crypto::Reject;
 use byzlab_crypto::{
-    Certificate, Claim, Digest, PartyId, Reject, Signed, Statement, StatementSet, Verified,
+    Certificate, Claim, Digest, PartyId, Signed, Statement, StatementSet, Verified,
 };
 
 use crate::{
@@ -89,9 +91,11 @@ macro_rules! plain {
     )*};
 }
 
-plain!(bool, u8, u16, u32, u64, Digest, PartyId, View, String);
+plain!((), bool, u8, u16, u32, u64, Digest, PartyId, View, String);
 
-/// A struct is the sequence of its fields. The rule, if there is one, says what else must hold.
+/// The durable form of a struct: the sequence of its fields. The rule, if there is one, says what
+/// else must hold.
+#[macro_export]
 macro_rules! durable {
     ($type:ty { $($field:ident),+ $(,)? } $(, $rule:expr)?) => {
         impl $crate::durable::Durable for $type {
@@ -102,7 +106,7 @@ macro_rules! durable {
             fn load(
                 context: &$crate::Context,
                 from: &mut &[u8],
-            ) -> Result<Self, byzlab_crypto::Reject> {
+            ) -> Result<Self, $crate::durable::Reject> {
                 $(let $field = $crate::durable::Durable::load(context, from)?;)+
                 let loaded = Self { $($field),+ };
                 $(($rule)(&loaded)?;)?

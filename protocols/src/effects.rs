@@ -37,6 +37,23 @@ pub struct Decision {
     pub rounds: Option<u64>,
 }
 
+impl Decision {
+    /// The value of a broadcast, or the default value; lock-step protocols say after how many
+    /// rounds.
+    pub fn of_broadcast(broadcast: View, value: Option<Digest>, rounds: Option<u64>) -> Decision {
+        Decision {
+            slot: broadcast.0,
+            view: broadcast,
+            committed: broadcast,
+            digest: value.unwrap_or(Digest::ZERO),
+            parent: Digest::ZERO,
+            requests: [].into(),
+            proof: None,
+            rounds,
+        }
+    }
+}
+
 /// The log up to a place, taken over from others as a whole: the party that does it executed
 /// nothing of what is new in it.
 #[derive(Clone, Debug)]
@@ -193,6 +210,11 @@ impl<P: Protocol> Effects<P> {
     /// Replaces the record on disk, before anything that follows leaves.
     pub fn persist(&mut self, record: P::Record) {
         self.push(Effect::Persist(Arc::new(record)));
+    }
+
+    /// Decides.
+    pub fn decide(&mut self, decision: Decision) {
+        self.push(Effect::Decide(decision.into()));
     }
 
     /// Says that a numbered line of the pseudo-code fired.

@@ -20,6 +20,16 @@ pub struct Field {
     pub doc: &'static str,
 }
 
+impl Field {
+    /// The parameter that chooses one of [`crate::About::broken`].
+    pub const BROKEN: Field = Field {
+        name: "broken",
+        kind: FieldKind::Name,
+        default: Default::Unset("the published rules"),
+        doc: "A broken twin of one rule, by id: `byzlab list broken`",
+    };
+}
+
 /// What holds when the file is silent.
 #[derive(Clone, Copy, Debug)]
 pub enum Default {

@@ -184,6 +184,38 @@ pub struct About {
     pub broken: &'static [(&'static str, &'static str)],
 }
 
+impl About {
+    /// A protocol of which no more is known: what it tolerates, its kinds of messages, its lines
+    /// and all else is set over it, `About { tolerates: .., ..About::new(..) }`.
+    pub const fn new(
+        name: &'static str,
+        title: &'static str,
+        post: &'static str,
+        model: Model,
+        task: Task,
+    ) -> About {
+        About {
+            name,
+            title,
+            post,
+            model,
+            task,
+            tolerates: |_| 0,
+            bound: "no faults",
+            first_leader: PartyId(0),
+            kinds: &[],
+            lines: &[],
+            pipeline: 0,
+            slots: false,
+            good_case: |_, _| GoodCase { hops: 0, messages: 0 },
+            accountable: false,
+            recovers: false,
+            evidence: Vec::new,
+            broken: &[],
+        }
+    }
+}
+
 /// The digest of a value that is broadcast; what is decided of it.
 pub fn value_digest(value: &[u8]) -> Digest {
     Digest::of("byzlab/value/1", value)
@@ -206,10 +238,14 @@ pub trait Protocol: Data {
     type Record: Data + Durable;
 
     /// The parameters that a scenario may set, for the decoder and the documentation.
-    fn fields() -> &'static [Field];
+    fn fields() -> &'static [Field] {
+        &[]
+    }
 
     /// Takes parameters that the decoder checked against [`Protocol::fields`].
-    fn params(values: &Values) -> Self::Params;
+    fn params(_values: &Values) -> Self::Params {
+        Self::Params::default()
+    }
 
     /// A party in its initial state.
     fn new(context: &Arc<Context>, signer: Signer, params: &Self::Params) -> Self;
@@ -240,9 +276,11 @@ pub trait Protocol: Data {
     /// Shows the state, in at most 16 values.
     fn show(&self, _shown: &mut Shown) {}
 
-    /// By when `situation.decisions` are made at every honest party, if the model holds and at
-    /// most `f` parties are faulty; nothing where no deadline follows from the theorem.
-    fn deadline(context: &Context, params: &Self::Params, situation: &Situation) -> Option<Time>;
+    /// By when the goal of the situation is reached at every honest party, if the model holds and
+    /// at most `f` parties are faulty; nothing where no deadline follows from the theorem.
+    fn deadline(_: &Context, _: &Self::Params, _: &Situation) -> Option<Time> {
+        None
+    }
 
     /// Proofs of guilt in all that honest parties together received. For the time after a
     /// disagreement; parties accuse on their own what they see on their own.

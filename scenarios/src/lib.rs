@@ -3,6 +3,7 @@
 //! One way, no way back: a file becomes a [`Scenario`], a scenario a setup, a setup a run, and
 //! the events of the run a verdict. A checker knows events, never a runtime or a protocol.
 
+mod bounds;
 mod check;
 mod evidence;
 mod file;
@@ -21,6 +22,7 @@ pub mod page;
 pub mod report;
 pub mod search;
 
+pub use bounds::{First, Rehearsal};
 pub use check::{FiredCount, Violation};
 pub use compare::Histogram;
 pub use evidence::{EvidenceFile, MAX_EVIDENCE_BYTES};

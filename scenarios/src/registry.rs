@@ -1,11 +1,13 @@
 //! The registry: the protocols that can be run. A value; other crates put theirs in.
 
-use std::marker::PhantomData;
+use byzlab_protocols::{About, Attack, Field, Time, attack::Can, byzantine::Misfit};
+use byzlab_sim::{Mind, minds};
 
-use byzlab_protocols::{About, Attack, Field, Time, attack::Can};
-use byzlab_sim::STRATEGIES;
-
-use crate::{Explored, Names, Options, Run, Scenario, run, setup};
+use crate::{
+    Explored, Names, Options, Rehearsal, Run, Scenario,
+    bounds::{self, BOUNDS},
+    run, setup,
+};
 
 /// An attack of the catalogue.
 #[derive(Clone, Debug)]
@@ -18,6 +20,10 @@ pub struct AttackInfo {
     pub cast: &'static [u16],
     /// Against which protocol; none for all.
     pub protocol: Option<&'static str>,
+    /// Whether its budget is f unless the file says otherwise, else 0.
+    pub adaptive: bool,
+    /// Whether one mind carries it out.
+    pub mind: bool,
 }
 
 /// A protocol, its type forgotten.
@@ -42,11 +48,19 @@ pub trait Entry: Send + Sync {
 
     /// Runs a scenario for a search.
     fn explore(&self, scenario: &Scenario) -> Explored;
+
+    /// The rules that set fields which no message has that they are about, by their places.
+    fn misfits(&self, scenario: &Scenario) -> Vec<(usize, Misfit)>;
+
+    /// Runs a scenario, if so only up to its first decision, to plan an attack.
+    fn rehearse(&self, scenario: &Scenario, first: bool) -> Rehearsal;
 }
 
-struct Of<P> {
+struct Of<P: Attack> {
     about: &'static About,
-    protocol: PhantomData<fn() -> P>,
+    /// Those that are for this protocol, then those for all.
+    minds: Vec<Mind<P>>,
+    own: usize,
 }
 
 impl<P: Attack> Entry for Of<P> {
@@ -68,26 +82,46 @@ impl<P: Attack> Entry for Of<P> {
             title: script.title,
             cast: script.cast,
             protocol: Some(P::ABOUT.name),
+            adaptive: false,
+            mind: false,
         });
-        let strategies = STRATEGIES.iter().map(|info| AttackInfo {
-            id: info.id,
-            title: info.title,
+        let minds = self.minds.iter().enumerate().map(|(at, mind)| AttackInfo {
+            id: mind.id,
+            title: mind.title,
+            cast: mind.cast,
+            protocol: (at < self.own).then_some(P::ABOUT.name),
+            adaptive: mind.adaptive,
+            mind: true,
+        });
+        let bounds = BOUNDS.iter().map(|bound| AttackInfo {
+            id: bound.id,
+            title: bound.title,
             cast: &[],
             protocol: None,
+            adaptive: true,
+            mind: false,
         });
-        scripts.chain(strategies).collect()
+        scripts.chain(minds).chain(bounds).collect()
     }
 
     fn deadline(&self, scenario: &Scenario) -> Option<Time> {
-        setup::make::<P>(scenario, Vec::new(), &setup::KeySource::of(scenario)).plan.deadline
+        setup::make::<P>(scenario, &self.minds, &setup::KeySource::of(scenario)).plan.deadline
     }
 
     fn run(&self, scenario: &Scenario, options: &Options) -> Run {
-        run::run::<P>(scenario, options)
+        run::run::<P>(scenario, &self.minds, options)
     }
 
     fn explore(&self, scenario: &Scenario) -> Explored {
-        run::explore::<P>(scenario)
+        run::explore::<P>(scenario, &self.minds)
+    }
+
+    fn misfits(&self, scenario: &Scenario) -> Vec<(usize, Misfit)> {
+        setup::misfits(scenario, &self.minds)
+    }
+
+    fn rehearse(&self, scenario: &Scenario, first: bool) -> Rehearsal {
+        bounds::rehearse(scenario, &self.minds, first)
     }
 }
 
@@ -105,10 +139,18 @@ impl Registry {
 
     /// With one protocol more; one of the same name is replaced.
     #[must_use]
-    pub fn with<P: Attack>(mut self) -> Registry {
+    pub fn with<P: Attack>(self) -> Registry {
+        self.with_attacks::<P>(Vec::new())
+    }
+
+    /// With one protocol more, and attacks on it that need a mind of their own; those that are
+    /// scripts it brings itself.
+    #[must_use]
+    pub fn with_attacks<P: Attack>(mut self, own: Vec<Mind<P>>) -> Registry {
         let about: &'static About = const { &P::ABOUT };
         self.entries.retain(|entry| entry.about().name != about.name);
-        self.entries.push(Box::new(Of::<P> { about, protocol: PhantomData }));
+        let (count, all) = (own.len(), own.into_iter().chain(minds()).collect());
+        self.entries.push(Box::new(Of::<P> { about, minds: all, own: count }));
         self
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use byzlab_crypto::{Digest, Evidence};
 use byzlab_protocols::{Attack, Packet, Protocol, Time};
-use byzlab_sim::{Outcome as Ended, Setup, World};
+use byzlab_sim::{Mind, Outcome as Ended, Setup, World, minds};
 use byzlab_trace::{Observer, Record, TraceWriter};
 
 use crate::{Finding, Judge, KeySource, Metrics, Scenario, Verdict, search::Coverage, setup};
@@ -86,7 +86,7 @@ pub struct Run {
 /// taken out by [`conclude`].
 pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options, keys: &KeySource) -> Setup<P> {
     let purpose = Purpose { trace: options.trace, ..Purpose::JUDGE };
-    prepared(scenario, purpose, keys).0
+    prepared(scenario, &minds(), purpose, keys).0
 }
 
 /// What is left of a run that was made from a [`prepare`]d setup.
@@ -136,9 +136,9 @@ fn must_accuse(scenario: &Scenario, judge: &Judge) -> bool {
 }
 
 /// Runs a scenario in the simulator and judges it.
-pub(crate) fn run<P: Attack>(scenario: &Scenario, options: &Options) -> Run {
+pub(crate) fn run<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], options: &Options) -> Run {
     let started = options.clock.map(|clock| clock());
-    let watch = |purpose| simulate::<P>(scenario, purpose);
+    let watch = |purpose| simulate(scenario, minds, purpose);
     let (mut watched, mut ended) = watch(Purpose { trace: options.trace, ..Purpose::JUDGE });
     let mut nondeterministic = false;
     if must_accuse(scenario, &watched.judge) {
@@ -165,8 +165,9 @@ pub(crate) fn run<P: Attack>(scenario: &Scenario, options: &Options) -> Run {
 
 /// Runs a scenario for a search: what fell, and where the run has been. The guilty are not looked
 /// for.
-pub(crate) fn explore<P: Attack>(scenario: &Scenario) -> Explored {
-    let (watched, ended) = simulate::<P>(scenario, Purpose { explore: true, ..Purpose::JUDGE });
+pub(crate) fn explore<P: Attack>(scenario: &Scenario, minds: &[Mind<P>]) -> Explored {
+    let purpose = Purpose { explore: true, ..Purpose::JUDGE };
+    let (watched, ended) = simulate(scenario, minds, purpose);
     let Watched { judge, covered, .. } = watched;
     Explored {
         verdict: judge.verdict(scenario, ended.end, ended.stopped_by == StoppedBy::Quiet),
@@ -261,10 +262,11 @@ fn bounded<P: Attack>(world: &mut World<P>) -> Option<Ended> {
 /// A setup with a judge in it, and the time at which the run ends at the latest.
 fn prepared<P: Attack>(
     scenario: &Scenario,
+    minds: &[Mind<P>],
     purpose: Purpose,
     keys: &KeySource,
 ) -> (Setup<P>, Time) {
-    let mut made = setup::make::<P>(scenario, Vec::new(), keys);
+    let mut made = setup::make(scenario, minds, keys);
     let judge = Judge::new(scenario, &made.plan, &made.setup.context);
     made.setup.observers.push(Box::new(judge));
     if purpose.trace {
@@ -279,8 +281,12 @@ fn prepared<P: Attack>(
 }
 
 /// Runs a world with a judge in it; with witnesses, looks for the guilty afterwards.
-fn simulate<P: Attack>(scenario: &Scenario, purpose: Purpose) -> (Watched, Simulated) {
-    let (setup, limit) = prepared::<P>(scenario, purpose, &KeySource::of(scenario));
+fn simulate<P: Attack>(
+    scenario: &Scenario,
+    minds: &[Mind<P>],
+    purpose: Purpose,
+) -> (Watched, Simulated) {
+    let (setup, limit) = prepared(scenario, minds, purpose, &KeySource::of(scenario));
     let context = setup.context.clone();
     let mut world = World::new(setup);
     let ended = if purpose.explore { bounded(&mut world) } else { Some(world.run()) };

@@ -133,6 +133,8 @@ pub struct AttackSpec {
     pub parties: Vec<PartyId>,
     /// How many may be corrupted later.
     pub budget: usize,
+    /// Whether one mind carries it out, which sees every message: in the simulator only.
+    pub mind: bool,
 }
 
 /// A rule on single messages.

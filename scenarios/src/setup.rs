@@ -5,18 +5,19 @@ use std::{collections::BTreeMap, sync::Arc};
 use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, PartySet, Signer};
 use byzlab_protocols::{
     Attack, Command, Context, Goal, Protocol, Request, RequestId, Span, Task, Time, View,
-    byzantine::{Behaviour, Build, Honest, Scripted},
+    byzantine::{Behaviour, Build, Honest},
     value_digest,
 };
 use byzlab_sim::{
-    Adversary, Arrival, Behaving, Environment, MessageRule, Network, Scheduler, Setup, Stop,
-    strategy,
+    Adversary, Arrival, Behaving, Environment, MessageRule, Mind, Network, Plot, Setup, Stop,
 };
-use byzlab_trace::{FaultId, Observer};
+use byzlab_trace::FaultId;
 
 use crate::{Demand, Reach, Scenario, setup::rewrite::Rewrite, theorem};
 
 mod rewrite;
+
+pub(crate) use rewrite::misfits;
 
 /// What is known of a run before it starts: the checkers measure it by this.
 #[derive(Clone, Debug)]
@@ -54,16 +55,12 @@ pub(crate) struct Made<P: Protocol> {
 }
 
 /// Makes a run with these keys.
-pub(crate) fn make<P: Attack>(
-    scenario: &Scenario,
-    observers: Vec<Box<dyn Observer>>,
-    keys: &KeySource,
-) -> Made<P> {
+pub(crate) fn make<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], keys: &KeySource) -> Made<P> {
     let (context, signers, clients) = committee(scenario, keys);
     let params = P::params(&scenario.protocol.values);
     let demand = demand(scenario, &context, &clients);
     let traitors = scenario.traitors();
-    let adversary = adversary::<P>(scenario, &context, &params, &signers);
+    let adversary = adversary(scenario, minds, &context, &params, &signers);
     let plan = plan::<P>(scenario, &context, &params, &demand);
     let spec = &scenario.network;
     let setup = Setup {
@@ -89,7 +86,7 @@ pub(crate) fn make<P: Attack>(
         adversary,
         expected: plan.judged,
         stop: plan.stop,
-        observers,
+        observers: Vec::new(),
         show: false,
         witness: false,
     };
@@ -312,9 +309,10 @@ fn first_attack(scenario: &Scenario) -> u16 {
     scenario.byzantine.iter().map(|traitor| traitor.parties.len() as u16).sum()
 }
 
-/// The one mind, from behaviours, scripts and strategies.
+/// The one mind: that of the attack, or else behaviours and scripts.
 fn adversary<P: Attack>(
     scenario: &Scenario,
+    minds: &[Mind<P>],
     context: &Arc<Context>,
     params: &P::Params,
     signers: &[Signer],
@@ -327,11 +325,12 @@ fn adversary<P: Attack>(
         behaviours.insert(party, behaviour(scenario, context, params, party, &signer));
     }
     let behaving = Behaving::new(behaviours, own);
-    let attack = scenario.attack.as_ref().and_then(|attack| strategy(&attack.id));
-    match attack {
-        Some(info) => {
-            let fault = FaultId(first_attack(scenario));
-            Box::new(Scheduler::new(info.strategy, fault, behaving))
+    let attack = scenario.attack.as_ref();
+    let mind = attack.and_then(|attack| minds.iter().find(|mind| mind.id == attack.id));
+    match mind {
+        Some(mind) => {
+            let (context, params) = (context.clone(), params.clone());
+            mind.begin(Plot { context, params, fault: FaultId(first_attack(scenario)), behaving })
         }
         None => Box::new(behaving),
     }
@@ -371,7 +370,7 @@ fn behaviour<P: Attack>(
     if let Some(attack) = &scenario.attack
         && let Some(script) = P::scripts().iter().find(|script| script.id == attack.id)
     {
-        behaviour = Box::new(Scripted::new(script, behaviour, first_attack(scenario)));
+        behaviour = script.around(behaviour, first_attack(scenario));
     }
     for (rule, number) in scenario.rules.iter().zip(first_rule(scenario)..) {
         if !rule.set.is_empty() && rule.on.from.is_none_or(|from| from.contains(party)) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use byzlab_scenarios::{Property, Registry, beyond, promised, statement};
+use byzlab_scenarios::{Entry, Property, Registry, beyond, promised, search::write, statement};
 use clap::Args;
 
 use super::{Failure, Status, input, output::Output};
@@ -28,6 +28,13 @@ pub(crate) fn explain(
     let document = input::document(&args.file, &args.set, registry)?;
     let scenario = document.resolve(args.seed, registry)?;
     output.text(&byzlab_scenarios::explain(&document, &scenario, registry))?;
+    if document.names_attack() && scenario.attack.is_none() {
+        let fields = registry.get(scenario.protocol.about.name).map_or(&[][..], Entry::fields);
+        output.line("\n# the attack was planned for this scenario; it is the same as")?;
+        for line in write(&scenario, fields).lines() {
+            output.line(format!("#   {line}").trim_end())?;
+        }
+    }
     output.line(&format!("\n# theorem: {}", statement(&scenario)))?;
     for reason in beyond(&scenario) {
         output.line(&format!("# it does not apply: {reason}"))?;

@@ -256,6 +256,7 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
                 ErrorKind::PermissionDenied,
                 ErrorKind::IsADirectory,
                 ErrorKind::InvalidData,
+                ErrorKind::AlreadyExists,
             ];
             if usage.contains(&error.kind()) { Status::Usage } else { Status::Environment }
         }

@@ -11,7 +11,7 @@ pub(crate) fn refuse(scenario: &Scenario) -> Option<String> {
         return Some(why.to_owned());
     }
     if let Some(attack) = &scenario.attack {
-        if byzlab_sim::strategy(&attack.id).is_some() {
+        if attack.mind {
             let id = &attack.id;
             return Some(format!(
                 "attack {id} sees and schedules every message, which no party of a real network can"

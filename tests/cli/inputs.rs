@@ -46,7 +46,7 @@ fn wrong_arguments_are_refused_and_nothing_is_run() {
     refused(&["run", "-", "--seed", "1", "--seeds", "0..2"], "cannot be used with");
     refused(&["run", "-", "--seeds", "5"], "there is no `..` in it; expected a range such as");
     refused(&["run", "-", "--seeds", "3..3"], "it is empty");
-    refused(&["run", "-", "--runtime", "moon"], "[possible values: sim]");
+    refused(&["run", "-", "--runtime", "moon"], "[possible values: sim, libp2p, processes]");
     refused(&["run", "-", "--trace", "x", "--seeds", "0..2"], "cannot be used with");
     refused(&["completions", "tcl"], "bash");
 }

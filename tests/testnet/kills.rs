@@ -52,7 +52,9 @@ fn survives(protocol: &str) {
         .map(|crash| crash["count"].as_u64().expect("a number"))
         .sum();
     assert!(fired * 2 >= kills, "only {fired} of {kills} kills: {out}");
-    assert_eq!(status, Some(0), "{out}{err}");
+    // On a busy machine a message may have come late, which excuses nothing of the above.
+    let late = run["label"] == "out-of-model";
+    assert_eq!(status, Some(if late { 3 } else { 0 }), "{out}{err}");
     std::fs::remove_file(&file).expect("it was written here");
 }
 

@@ -41,10 +41,10 @@ fn shortest() -> BTreeMap<(&'static str, String), (u64, PathBuf)> {
         let calm = scenario.crashes.is_empty() && scenario.cuts.is_empty();
         let alone = scenario.byzantine.len() <= 1 && scenario.protocol.broken.is_none();
         let ideal = scenario.crypto.name() == "ideal";
-        // Exact costs are those of the simulated network; twins of several parties need one mind.
-        let exact = &scenario.expect;
-        let exact = exact.hops.or(exact.messages).or(exact.lost_views).is_some();
-        let one_mind = scenario.byzantine.iter().any(|traitor| traitor.parties.len() > 1);
+        // How many views are lost hangs on exact delays; twins of several parties need one mind.
+        let exact = scenario.expect.lost_views.is_some();
+        let twins = scenario.byzantine.iter().filter(|traitor| traitor.behaviour == "twins");
+        let one_mind = twins.map(|traitor| traitor.parties.len()).sum::<usize>() > 1;
         let real = calm && !ideal && !exact && !one_mind;
         if !whole || !alone || !real || scenario.is_beyond_bound() {
             continue;

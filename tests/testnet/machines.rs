@@ -113,9 +113,9 @@ fn parties_with_keys_of_their_own_serve_clients_and_are_judged() {
     assert_eq!(status, Some(0), "{out}{err}");
     let verdict = &objects(&out)[0];
     assert!(verdict["decisions"].as_u64() >= Some(4), "{out}");
-    let (status, _, err) = done(byzlab(&arguments[..arguments.len() - 1]));
+    let (status, out, _) = done(byzlab(&arguments[..arguments.len() - 1]));
     assert_eq!(status, Some(2));
-    assert!(err.contains("the node of party 3 is missing"), "{err}");
+    assert!(out.contains("the node of party 3 is missing"), "{out}");
     fs::remove_dir_all(&folder).expect("it was made here");
 }
 

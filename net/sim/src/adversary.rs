@@ -115,6 +115,11 @@ impl<P: Attack> Behaving<P> {
         Behaving { behaviours, signers, requests: Vec::new(), seen: VecDeque::new() }
     }
 
+    /// The signers of the corrupted parties.
+    pub fn signers(&self) -> &BTreeMap<PartyId, Signer> {
+        &self.signers
+    }
+
     /// Whether it has a behaviour for a party.
     pub fn owns(&self, party: PartyId) -> bool {
         self.behaviours.contains_key(&party)

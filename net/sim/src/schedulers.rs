@@ -138,8 +138,3 @@ impl<P: Attack> Adversary<P> for Scheduler<P> {
 pub fn strategy(id: &str) -> Option<&'static StrategyInfo> {
     STRATEGIES.iter().find(|info| info.id == id)
 }
-
-/// Whether an attack corrupts parties during the run.
-pub fn is_adaptive(id: &str) -> bool {
-    strategy(id).is_some_and(|info| info.strategy == Strategy::CorruptLeaders)
-}

@@ -52,6 +52,18 @@ pub struct Can {
     pub forge: bool,
 }
 
+impl Can {
+    /// No attack means anything.
+    pub const NOTHING: Can = Can {
+        equivocate: false,
+        double_vote: false,
+        forget: false,
+        impersonate: false,
+        resign: false,
+        forge: false,
+    };
+}
+
 /// How a certificate is forged; ids of the catalogue of attacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Forgery {
@@ -88,14 +100,7 @@ impl Forgery {
 /// "cannot", so that `impl Attack for Mine {}` is enough to register a protocol.
 pub trait Attack: Protocol {
     /// Which behaviours mean something.
-    const CAN: Can = Can {
-        equivocate: false,
-        double_vote: false,
-        forget: false,
-        impersonate: false,
-        resign: false,
-        forge: false,
-    };
+    const CAN: Can = Can::NOTHING;
 
     /// Another message in the place of this one, signed again: what an equivocator sends to the
     /// others, and what a double voter votes for as well. `variant` asks for different ones.

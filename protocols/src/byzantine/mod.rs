@@ -21,8 +21,8 @@ mod when;
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 pub use catalogue::{BEHAVIOURS, BehaviourInfo, Build, WHEN};
-pub use mutate::set_field;
-pub use script::{Act, Cue, Instead, React, Script, Scripted};
+pub use mutate::{Misfit, set_field};
+pub use script::{Act, Cue, Instead, React, Script, Wrap};
 pub use when::{Trigger, When};
 
 use byzlab_crypto::PartyId;
@@ -60,8 +60,8 @@ pub trait Behaviour<P: Attack>: fmt::Debug + Send + Sync {
     /// Takes an input and puts effects.
     fn step(&mut self, env: &Env<'_, P>, input: &Input<P>, fx: &mut Effects<P>);
 
-    /// Shows each machine that it runs, to be changed.
-    fn machines(&mut self, each: &mut dyn FnMut(&mut P));
+    /// Shows each machine that it runs, to be changed by what is wrapped around it.
+    fn machines(&mut self, _each: &mut dyn FnMut(&mut P)) {}
 
     /// A copy, for a world that is forked.
     fn boxed(&self) -> Box<dyn Behaviour<P>>;
@@ -93,20 +93,24 @@ impl<P: Attack> Behaviour<P> for Honest<P> {
 }
 
 /// A packet that a wrapped behaviour sends.
-pub(crate) struct Sending<P: Attack> {
-    pub(crate) to: Target,
-    pub(crate) packet: Arc<Packet<P>>,
-    pub(crate) hold: Span,
+pub struct Sending<P: Attack> {
+    /// To whom.
+    pub to: Target,
+    /// What.
+    pub packet: Arc<Packet<P>>,
+    /// How long it is held back.
+    pub hold: Span,
 }
 
 impl<P: Attack> Sending<P> {
-    pub(crate) fn put(self, fx: &mut Effects<P>) {
+    /// Sends it.
+    pub fn put(self, fx: &mut Effects<P>) {
         fx.push(Effect::Send { to: self.to, packet: self.packet, hold: self.hold });
     }
 }
 
 /// Steps a wrapped behaviour. Its packets go through `each`, all else passes.
-pub(crate) fn through<P: Attack>(
+pub fn through<P: Attack>(
     inner: &mut dyn Behaviour<P>,
     env: &Env<'_, P>,
     input: &Input<P>,

@@ -121,22 +121,66 @@ fn place_at<'a>(value: &'a mut Value, before: &mut u64) -> Option<&'a mut Value>
     }
 }
 
+/// Why fields of a message cannot be set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Misfit {
+    /// It has no such field; those that it has.
+    NoField(String, Vec<String>),
+    /// The value does not fit; why.
+    Value(String, String),
+    /// Nobody who is corrupted can sign it again.
+    Unsigned,
+}
+
+/// The message with fields set by their paths in its serde form, such as `Vote.body.view`; not
+/// signed again.
+///
+/// # Errors
+/// Which path the message does not have, or which value does not fit it.
+fn changed<P: Attack>(wire: &P::Wire, fields: &[(String, Value)]) -> Result<P::Wire, Misfit> {
+    let mut value = serde_json::to_value(wire).expect("a message has a serde form");
+    for (path, field) in fields {
+        let found = value.pointer_mut(&format!("/{}", path.replace('.', "/")));
+        let Some(found) = found else {
+            return Err(Misfit::NoField(path.clone(), paths(&value, "")));
+        };
+        *found = field.clone();
+        if let Err(error) = serde_json::from_value::<P::Wire>(value.clone()) {
+            return Err(Misfit::Value(path.clone(), error.to_string()));
+        }
+    }
+    Ok(serde_json::from_value(value).expect("each value was tried"))
+}
+
+/// The paths of all fields that may be changed, as files write them.
+fn paths(value: &Value, path: &str) -> Vec<String> {
+    let own = is_place(value) && !path.is_empty();
+    let inside = |name: &str, field: &Value| match path {
+        "" => paths(field, name),
+        path => paths(field, &format!("{path}.{name}")),
+    };
+    let inside: Vec<_> = match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(name, _)| *name != "signature");
+            fields.flat_map(|(name, field)| inside(name, field)).collect()
+        }
+        Value::Array(items) if own => {
+            items.iter().enumerate().flat_map(|(at, item)| inside(&at.to_string(), item)).collect()
+        }
+        _ => Vec::new(),
+    };
+    own.then(|| path.to_owned()).into_iter().chain(inside).collect()
+}
+
 /// Sets fields of a message by their paths in its serde form, such as `Vote.body.view`, and
 /// signs it again if its author is corrupted.
 ///
 /// # Errors
-/// Which path the message does not have, or which value does not fit it.
+/// Which path the message does not have, which value does not fit it, or that nobody can sign it.
 pub fn set_field<P: Attack>(
     wire: &P::Wire,
     fields: &[(String, Value)],
     material: &Material<'_, P>,
-) -> Result<P::Wire, String> {
-    let mut value = serde_json::to_value(wire).map_err(|error| error.to_string())?;
-    for (path, field) in fields {
-        let pointer = format!("/{}", path.replace('.', "/"));
-        let found = value.pointer_mut(&pointer);
-        *found.ok_or_else(|| format!("the message has no field `{path}`"))? = field.clone();
-    }
-    let changed = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    P::resign(&changed, material).ok_or_else(|| "the message cannot be signed again".to_owned())
+) -> Result<P::Wire, Misfit> {
+    P::resign(&changed::<P>(wire, fields)?, material).ok_or(Misfit::Unsigned)
 }

@@ -14,6 +14,9 @@ pub type Instead<P> =
 /// What a party sends when a message arrives, beside what its honest machine sends.
 pub type React<P> = fn(&Env<'_, P>, &<P as Protocol>::Wire) -> Vec<(Target, <P as Protocol>::Wire)>;
 
+/// A behaviour of one's own around the honest machine; the number is for [`Effect::Fired`].
+pub type Wrap<P> = fn(Box<dyn Behaviour<P>>, u16) -> Box<dyn Behaviour<P>>;
+
 /// One cue of a script.
 pub struct Cue<P: Attack> {
     /// Who acts.
@@ -40,6 +43,8 @@ pub struct Script<P: Attack> {
     pub instead: Option<Instead<P>>,
     /// What they send when a message arrives.
     pub react: Option<React<P>>,
+    /// What a party of the cast is, where the rest of a script does not say enough.
+    pub wrap: Option<Wrap<P>>,
 }
 
 impl<P: Attack> Script<P> {
@@ -50,7 +55,16 @@ impl<P: Attack> Script<P> {
         cast: &'static [u16],
         cues: &'static [Cue<P>],
     ) -> Script<P> {
-        Script { id, title, cast, honest_beside: false, cues, instead: None, react: None }
+        Script {
+            id,
+            title,
+            cast,
+            honest_beside: false,
+            cues,
+            instead: None,
+            react: None,
+            wrap: None,
+        }
     }
 
     /// A script for honest machines some of whose messages are replaced.
@@ -61,7 +75,7 @@ impl<P: Attack> Script<P> {
         instead: Instead<P>,
     ) -> Script<P> {
         let instead = Some(instead);
-        Script { id, title, cast, honest_beside: true, cues: &[], instead, react: None }
+        Script { id, title, cast, honest_beside: true, cues: &[], instead, react: None, wrap: None }
     }
 
     /// A script for honest machines beside which something else is sent.
@@ -72,21 +86,45 @@ impl<P: Attack> Script<P> {
         react: React<P>,
     ) -> Script<P> {
         let react = Some(react);
-        Script { id, title, cast, honest_beside: true, cues: &[], instead: None, react }
+        Script { id, title, cast, honest_beside: true, cues: &[], instead: None, react, wrap: None }
+    }
+}
+
+impl<P: Attack> Script<P> {
+    /// A script for a behaviour of one's own.
+    pub const fn of_behaviour(
+        id: &'static str,
+        title: &'static str,
+        cast: &'static [u16],
+        wrap: Wrap<P>,
+    ) -> Script<P> {
+        let wrap = Some(wrap);
+        Script { id, title, cast, honest_beside: true, cues: &[], instead: None, react: None, wrap }
+    }
+
+    /// A party of the script; `inner` is the honest machine.
+    pub fn around(
+        &'static self,
+        inner: Box<dyn Behaviour<P>>,
+        number: u16,
+    ) -> Box<dyn Behaviour<P>> {
+        match self.wrap {
+            Some(wrap) => wrap(inner, number),
+            None => Box::new(Scripted::new(self, inner, number)),
+        }
     }
 }
 
 /// One party of a script.
 #[derive(Debug)]
-pub struct Scripted<P: Attack> {
+struct Scripted<P: Attack> {
     inner: Option<Box<dyn Behaviour<P>>>,
     script: &'static Script<P>,
     number: u16,
 }
 
 impl<P: Attack> Scripted<P> {
-    /// A party of a script; `inner` is the honest machine.
-    pub fn new(script: &'static Script<P>, inner: Box<dyn Behaviour<P>>, number: u16) -> Self {
+    fn new(script: &'static Script<P>, inner: Box<dyn Behaviour<P>>, number: u16) -> Self {
         Scripted { inner: script.honest_beside.then_some(inner), script, number }
     }
 

@@ -120,6 +120,7 @@ static SCRIPTS: &[Script<DolevStrong>] = &[
         honest_beside: true,
         instead: None,
         react: None,
+        wrap: None,
         cues: &[cue(3, |context| round(context, 2), |env| to(&[1], &chain(env, "w", &[2, 3])))],
     },
     Script::of_cues(
@@ -138,6 +139,7 @@ static SCRIPTS: &[Script<DolevStrong>] = &[
         honest_beside: true,
         instead: None,
         react: None,
+        wrap: None,
         cues: &[cue(3, |context| Time(round(context, 3).0 - 1), reflect)],
     },
     Script::of_cues(
@@ -200,6 +202,7 @@ static SCRIPTS: &[Script<DolevStrong>] = &[
         honest_beside: true,
         instead: None,
         react: None,
+        wrap: None,
         cues: &[cue(3, fifth_broadcast, replay_first)],
     },
 ];

@@ -302,16 +302,6 @@ impl DolevStrong {
     fn decide(&mut self, fx: &mut Effects<Self>) {
         let chosen = (self.rules.chooses)(&self.extracted);
         fx.note(if chosen.is_some() { 5 } else { 6 });
-        let decision = Decision {
-            slot: self.broadcast.0,
-            view: self.broadcast,
-            committed: self.broadcast,
-            digest: chosen.unwrap_or(Digest::ZERO),
-            parent: Digest::ZERO,
-            requests: [].into(),
-            proof: None,
-            rounds: Some(self.rounds),
-        };
-        fx.push(Effect::Decide(decision.into()));
+        fx.decide(Decision::of_broadcast(self.broadcast, chosen, Some(self.rounds)));
     }
 }

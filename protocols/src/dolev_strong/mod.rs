@@ -118,12 +118,7 @@ static FIELDS: &[Field] = &[
         default: FieldDefault::Is("false"),
         doc: "min(f + 1, n - 1) rounds in place of f + 1",
     },
-    Field {
-        name: "broken",
-        kind: FieldKind::Name,
-        default: FieldDefault::Unset("the published rules"),
-        doc: "A broken twin of one rule, by id: `byzlab list broken`",
-    },
+    Field::BROKEN,
 ];
 
 /// What a scenario may set.

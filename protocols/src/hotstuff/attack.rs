@@ -193,6 +193,7 @@ static SCRIPTS: &[Script<HotStuff>] = &[
     scripts::LATE_CERTIFICATE,
     scripts::EMPTY_BLOCKS,
     scripts::TWO_DECISIONS,
+    scripts::OTHER_PHASE,
 ];
 
 /// HS2: both versions, and both votes, to everybody.

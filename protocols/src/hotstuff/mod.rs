@@ -158,12 +158,7 @@ static FIELDS: &[Field] = &[
         default: FieldDefault::Is("10"),
         doc: "T, how long a view may take, in multiples of Δ; below 10 liveness is not promised",
     },
-    Field {
-        name: "broken",
-        kind: FieldKind::Name,
-        default: FieldDefault::Unset("the published rules"),
-        doc: "A broken twin of one rule, by id: `byzlab list broken`",
-    },
+    Field::BROKEN,
 ];
 
 /// The least patience with which liveness is promised, in multiples of Δ (corrections A4).

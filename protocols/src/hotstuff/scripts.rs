@@ -1,6 +1,6 @@
 //! More scripts of the catalogue against HotStuff.
 
-use byzlab_crypto::{Claim, Signed};
+use byzlab_crypto::{Claim, PartyId, Signed};
 
 use super::{
     HotStuff, Phase, Vote, Wire,
@@ -49,6 +49,30 @@ pub(super) const EMPTY_BLOCKS: Script<HotStuff> = Script {
         without_requests,
     )
 };
+
+pub(super) const OTHER_PHASE: Script<HotStuff> = Script::of_reactions(
+    "C9",
+    "the leader shows one party a decision made of votes for the proposal",
+    &[1],
+    other_phase,
+);
+
+/// C9: without the phase under the signature, party 0 would decide what nobody is locked on.
+fn other_phase(env: &Env<'_, HotStuff>, wire: &Wire) -> Vec<(Target, Wire)> {
+    let Wire::Vote(last) = wire else { return Vec::new() };
+    let same = |vote: &Signed<Vote>| vote.body == last.body;
+    let mut signatures: Vec<_> =
+        votes(&env.material).filter(same).map(|vote| (vote.by, vote.signature)).collect();
+    signatures.sort_unstable();
+    signatures.dedup_by_key(|(by, _)| *by);
+    let enough = signatures.len() >= env.material.context.committee.quorum();
+    if last.body.phase != Phase::Prepare || !enough {
+        return Vec::new();
+    }
+    let statement = Vote { phase: Phase::Commit, ..last.body.clone() };
+    let decision = Wire::Certificate(Claim::new(statement, signatures));
+    vec![(Target::One(PartyId(0)), decision)]
+}
 
 /// HS23: the first request that was ever seen in a block, once more.
 fn old_request(env: &Env<'_, HotStuff>, to: Target, wire: &Wire) -> Option<Vec<(Target, Wire)>> {

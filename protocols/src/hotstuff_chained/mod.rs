@@ -188,12 +188,7 @@ static FIELDS: &[Field] = &[
         default: FieldDefault::Is("true"),
         doc: "Whether timeouts carry the last vote; without it liveness is not promised",
     },
-    Field {
-        name: "broken",
-        kind: FieldKind::Name,
-        default: FieldDefault::Unset("the published rules"),
-        doc: "A broken twin of one rule, by id: `byzlab list broken`",
-    },
+    Field::BROKEN,
 ];
 
 /// The least patience with which liveness is promised, in multiples of Δ.

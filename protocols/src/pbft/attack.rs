@@ -124,7 +124,9 @@ fn renew<T: Statement>(signed: &mut Signed<T>, material: &Material<'_, Pbft>) ->
 }
 
 /// The votes that were seen.
-fn votes<'a>(material: &'a Material<'_, Pbft>) -> impl Iterator<Item = Signed<Vote>> + 'a {
+pub(super) fn votes<'a>(
+    material: &'a Material<'_, Pbft>,
+) -> impl Iterator<Item = Signed<Vote>> + 'a {
     material.wires().filter_map(|wire| match wire {
         Wire::Vote(vote) => Some(vote.clone()),
         _ => None,
@@ -210,6 +212,7 @@ static SCRIPTS: &[Script<Pbft>] = &[
         usurp,
     ),
     scripts::STRIPPED,
+    scripts::OTHER_PHASE,
 ];
 
 /// PB3: both versions, and both votes in both phases, to everybody.

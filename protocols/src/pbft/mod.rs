@@ -152,12 +152,7 @@ static FIELDS: &[Field] = &[
         default: FieldDefault::Is("1"),
         doc: "The most requests in a block",
     },
-    Field {
-        name: "broken",
-        kind: FieldKind::Name,
-        default: FieldDefault::Unset("the published rules"),
-        doc: "A broken twin of one rule, by id: `byzlab list broken`",
-    },
+    Field::BROKEN,
 ];
 
 /// What a scenario may set.

@@ -199,12 +199,7 @@ static FIELDS: &[Field] = &[
         default: FieldDefault::Is("8"),
         doc: "T0, how long a primary is trusted at first, in multiples of Δ; doubled until it is enough",
     },
-    Field {
-        name: "broken",
-        kind: FieldKind::Name,
-        default: FieldDefault::Unset("the published rules"),
-        doc: "A broken twin of one rule, by id: `byzlab list broken`",
-    },
+    Field::BROKEN,
 ];
 
 /// What a scenario may set.

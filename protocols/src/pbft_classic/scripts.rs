@@ -1,11 +1,11 @@
 //! The scripts of the catalogue against classic PBFT.
 
-use byzlab_crypto::Digest;
+use byzlab_crypto::{Digest, Signed};
 
 use super::{
     attack::{pre_prepare, sign},
     machine::PbftClassic,
-    statements::{Checkpoint, Prepare, ViewChange, null},
+    statements::{Checkpoint, Commit, Prepare, ViewChange, null},
     wire::{Wire, WireNewView, WireViewChange},
 };
 use crate::{
@@ -64,6 +64,18 @@ pub(super) static SCRIPTS: &[Script<PbftClassic>] = &[
         false_checkpoints,
     ),
     Script::of_reactions(
+        "PB19",
+        "votes of a slot are shown once more for the next one, their signatures as they are",
+        &[3],
+        other_slot,
+    ),
+    Script::of_reactions(
+        "C9",
+        "prepares are shown once more as commits, their signatures as they are",
+        &[3],
+        other_phase,
+    ),
+    Script::of_reactions(
         "PC20",
         "a party asks for the next view as soon as anybody asks for one",
         &[3],
@@ -101,6 +113,26 @@ fn old_changes(env: &Env<'_, PbftClassic>, to: Target, wire: &Wire) -> Sent {
     let header = header(env, view, 1);
     let batch = pre_prepare(header, &[request], &env.material)?;
     Some(vec![(to, Wire::NewView(opening.into())), (to, batch)])
+}
+
+/// PB19: without the slot under the signature an equal batch there would be decided by them.
+fn other_slot(env: &Env<'_, PbftClassic>, wire: &Wire) -> Vec<(Target, Wire)> {
+    let mut moved = wire.clone();
+    match &mut moved {
+        Wire::Prepare(vote) => vote.body.slot += 1,
+        Wire::Commit(vote) => vote.body.slot += 1,
+        _ => return Vec::new(),
+    }
+    let others = env.material.context.committee.parties().filter(|party| *party != env.party);
+    others.map(|party| (Target::One(party), moved.clone())).collect()
+}
+
+/// C9: without the phase under the signature a batch would be decided that nobody prepared.
+fn other_phase(_: &Env<'_, PbftClassic>, wire: &Wire) -> Vec<(Target, Wire)> {
+    let Wire::Prepare(Signed { body, by, signature }) = wire else { return Vec::new() };
+    let Prepare { view, slot, digest } = body.clone();
+    let (by, signature) = (*by, *signature);
+    vec![(Target::All, Wire::Commit(Signed { body: Commit { view, slot, digest }, by, signature }))]
 }
 
 /// PC20: a view change for the view after the one that was asked for, or proposed in.

@@ -26,6 +26,11 @@ pub struct Document {
 }
 
 impl Document {
+    /// Whether the file has an attack by name.
+    pub fn names_attack(&self) -> bool {
+        self.table.table("attack").is_some()
+    }
+
     /// Decodes a file, with values set over it: each as `key = value`.
     ///
     /// # Errors

@@ -15,7 +15,9 @@ use super::{
     node::{Node, Raw, Selector, Table},
     problem::{Place, Problem, suggest},
 };
-use crate::{Entry, Expect, Fault, Finding, Property, ProtocolChoice, Registry, Scenario, theorem};
+use crate::{
+    Entry, Expect, Fault, Finding, Property, ProtocolChoice, Registry, Scenario, bounds, theorem,
+};
 
 mod compare;
 mod events;
@@ -97,11 +99,11 @@ impl<'a> Resolver<'a> {
         self.check_committee();
         let byzantine = self.byzantine();
         let attack = self.attack();
-        let rules = self.rules(&byzantine);
+        let rules = self.rules(&byzantine, attack.as_ref());
         let (cuts, crashes) = self.events();
         let text = |key: &str, default: &str| table.text(key).unwrap_or(default).to_owned();
         let name = stem(&document.file);
-        let scenario = Scenario {
+        let mut scenario = Scenario {
             file: document.file.clone(),
             title: text("title", &name),
             name,
@@ -136,10 +138,24 @@ impl<'a> Resolver<'a> {
             faults: std::mem::take(&mut self.faults),
             selected: std::mem::take(&mut self.selected),
         };
+        self.plan(&mut scenario);
         self.check_bound(&scenario);
         self.check_expectations(&scenario);
         self.check_size(&scenario);
+        self.check_fields(&scenario);
         scenario
+    }
+
+    /// A planned attack becomes traitors, cuts and rules.
+    fn plan(&mut self, scenario: &mut Scenario) {
+        if self.problems.is_empty()
+            && let Some(attack) = scenario.attack.clone()
+            && let Err(why) = bounds::plan(scenario, self.entry)
+        {
+            let place = self.table.table("attack").map(|table| table.place_of("name"));
+            let message = format!("attack {} {why}", attack.id);
+            self.problem(&place.unwrap_or_default(), "attack.name", message);
+        }
     }
 
     fn stop(&self) -> &'a Table {

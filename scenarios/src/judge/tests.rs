@@ -97,7 +97,7 @@ impl Trial {
 
 /// The judge of a scenario, and everybody's keys.
 fn bench<P: Attack>(scenario: &Scenario) -> (Judge, Vec<Signer>) {
-    let made = setup::make::<P>(scenario, Vec::new(), &setup::KeySource::of(scenario));
+    let made = setup::make::<P>(scenario, &[], &setup::KeySource::of(scenario));
     (Judge::new(scenario, &made.plan, &made.setup.context), made.setup.signers)
 }
 

@@ -202,7 +202,7 @@ fn quorums(shown: &[&Record], values: &[String]) -> Vec<(String, Vec<u16>)> {
 fn listed(parties: &[u16]) -> String {
     match parties.len() {
         0 => "nobody".to_owned(),
-        1..=12 => parties.iter().map(u16::to_string).collect::<Vec<_>>().join(" "),
+        1..=8 => parties.iter().map(u16::to_string).collect::<Vec<_>>().join(" "),
         many => format!("{many} parties"),
     }
 }

@@ -223,11 +223,12 @@ fn costs(out: &mut String, scenario: &Scenario, run: &Run) {
     let good = (scenario.protocol.about.good_case)(scenario.n, scenario.f);
     let (fewest, most) = metrics.messages_per_decision;
     let range = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
-    let _ = writeln!(
-        out,
-        "  a decision  {range} messages, {} hops at most   (good case: {} and {})",
-        metrics.latency_hops.max, good.messages, good.hops
-    );
+    let _ =
+        write!(out, "  a decision  {range} messages, {} hops at most", metrics.latency_hops.max);
+    let _ = match good.messages {
+        0 => writeln!(out),
+        messages => writeln!(out, "   (good case: {messages} and {})", good.hops),
+    };
     let span = |nanos: u64| Span(nanos).rounded().to_string();
     let latency = &metrics.latency_ns;
     let virtually = if run.runtime == SIM { ", virtual" } else { "" };

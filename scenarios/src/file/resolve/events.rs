@@ -1,12 +1,12 @@
 //! Attacks by name, rules on messages, partitions, cuts and crashes.
 
 use byzlab_crypto::{PartyId, PartySet};
-use byzlab_protocols::{Span, Time};
-use byzlab_sim::{Action, Crash, Cut, DiskAfter, Matcher, is_adaptive};
+use byzlab_protocols::{Span, Time, byzantine::Misfit};
+use byzlab_sim::{Action, Crash, Cut, DiskAfter, Matcher};
 
 use super::{Resolver, moment};
 use crate::{
-    AttackSpec, RuleSpec, Traitor,
+    AttackSpec, RuleSpec, Scenario, Traitor,
     file::{
         node::{Raw, Table},
         problem::suggest,
@@ -43,7 +43,7 @@ impl Resolver<'_> {
             let message = format!("attack {name} needs party {party}; n = {}", self.n);
             self.problem(&place, "attack.name", message);
         }
-        let adaptive = is_adaptive(name);
+        let adaptive = found.adaptive;
         let budget = match table.integer("budget") {
             Some(budget) => budget as usize,
             None if adaptive => self.f,
@@ -54,10 +54,17 @@ impl Resolver<'_> {
             self.problem(&place, "attack.budget", format!("attack {name} corrupts nobody later"));
         }
         self.fault(None, format!("attack {name}"));
-        Some(AttackSpec { id: found.id.to_owned(), parties, budget })
+        Some(AttackSpec { id: found.id.to_owned(), parties, budget, mind: found.mind })
     }
 
-    pub(super) fn rules(&mut self, byzantine: &[Traitor]) -> Vec<RuleSpec> {
+    pub(super) fn rules(
+        &mut self,
+        byzantine: &[Traitor],
+        attack: Option<&AttackSpec>,
+    ) -> Vec<RuleSpec> {
+        let traitors = byzantine.iter().flat_map(|traitor| traitor.parties.iter());
+        let attackers = attack.into_iter().flat_map(|attack| attack.parties.iter());
+        let traitors: PartySet = traitors.chain(attackers).copied().collect();
         let root = self.table;
         let mut rules = Vec::new();
         for (at, table) in root.tables("rule").enumerate() {
@@ -73,7 +80,7 @@ impl Resolver<'_> {
                 ("hold_until", Raw::Duration(span)) => Action::HoldUntil(moment(*span)),
                 (_, Raw::Free(fields)) => {
                     set.clone_from(fields);
-                    self.check_set(&matcher, byzantine, on);
+                    self.check_set(&matcher, &traitors, on);
                     Action::Set
                 }
                 _ => continue,
@@ -110,9 +117,7 @@ impl Resolver<'_> {
     }
 
     /// Only a corrupted party can sign what it changed.
-    fn check_set(&mut self, matcher: &Matcher, byzantine: &[Traitor], on: &Table) {
-        let traitors: PartySet =
-            byzantine.iter().flat_map(|traitor| traitor.parties.iter().copied()).collect();
+    fn check_set(&mut self, matcher: &Matcher, traitors: &PartySet, on: &Table) {
         let honest = match &matcher.from {
             Some(from) => from.iter().find(|party| !traitors.contains(*party)),
             None => PartyId::all(self.n).find(|party| !traitors.contains(*party)),
@@ -121,7 +126,38 @@ impl Resolver<'_> {
             let place = on.place_of("from");
             let message = format!("party {party} is honest: nobody can sign changes for it");
             self.problem(&place, "rule.do.set", message).expected =
-                "senders under [[byzantine]]".to_owned();
+                "senders under [[byzantine]], or in the cast of the attack".to_owned();
+        }
+    }
+
+    /// Fields that no message has are found by a rehearsal, so that nothing is run for nothing.
+    pub(super) fn check_fields(&mut self, scenario: &Scenario) {
+        let sets = scenario.rules.iter().any(|rule| !rule.set.is_empty());
+        if !sets || !self.problems.is_empty() {
+            return;
+        }
+        for (at, misfit) in self.entry.misfits(scenario) {
+            let root = self.table;
+            let place = root.tables("rule").nth(at).map(|rule| rule.place_of("do"));
+            let place = place.unwrap_or_default();
+            let which = match &scenario.rules[at].on.kind {
+                Some(kind) => format!("no `{kind}` message"),
+                None => "no message that it is about".to_owned(),
+            };
+            match misfit {
+                Misfit::NoField(path, fields) => {
+                    let message = format!("{which} has a field `{path}`");
+                    let problem = self.problem(&place, "rule.do.set", message);
+                    let names: Vec<_> = fields.iter().map(String::as_str).collect();
+                    problem.hint = suggest(&path, &names);
+                    problem.expected = format!("one of {}", fields.join(", "));
+                }
+                Misfit::Value(path, why) => {
+                    let message = format!("{which} can hold this as `{path}`: {why}");
+                    self.problem(&place, "rule.do.set", message);
+                }
+                Misfit::Unsigned => {}
+            }
         }
     }
 
