@@ -3,9 +3,6 @@
 //!
 //! The fuzz targets beside this file and the ordinary test `fuzz` run the same functions.
 
-#[path = "context.rs"]
-pub(crate) mod context;
-
 use std::sync::OnceLock;
 
 use byzlab::{
@@ -25,7 +22,7 @@ use byzlab_live::{
     journal::{self, Entry},
 };
 
-use context::context;
+use crate::context::context;
 
 /// Takes bytes; says whether it took them for what they should be.
 type Decoder = fn(&[u8]) -> bool;

@@ -20,8 +20,8 @@ use byzlab_live::{
     journal::{Entry, Happened, Writer},
 };
 
-use crate::{alone, bytes, common, in_use, measured, wire::Talk};
-use shared::{DECODERS, context::context};
+use crate::{alone, bytes, common, context::context, in_use, measured, wire::Talk};
+use shared::DECODERS;
 
 /// Inputs of each decoder; those of messages and scenarios get more beside this file.
 const INPUTS: u64 = 10_000;
