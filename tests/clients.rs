@@ -128,6 +128,7 @@ impl<P: Attack> Fleet<P> {
         let own = PartyId(party as u16);
         let config = NodeConfig {
             sync: true,
+            first: !journal::began(&self.journals(party)),
             parts: Parts::of(&self.setup),
             party: own,
             disk: self.folder.join(format!("disk-{party}")),

@@ -205,9 +205,14 @@ impl Verdict {
     ) {
         let named = scenario.expect.properties.get(&property).copied();
         let promised = theorem::promised(scenario, property, deadline);
-        // No network makes an honest party guilty.
+        // No network makes an honest party guilty, and where safety does not stand on Δ no late
+        // message excuses its loss.
         let always = property == Property::Accountability;
-        let promised = promised.filter(|_| always || self.label == "in-model");
+        let anywhere = property != Property::Termination
+            && scenario.network.model != Model::Synchrony
+            && scenario.protocol.about.model != Model::Synchrony
+            && !scenario.is_beyond_bound();
+        let promised = promised.filter(|_| always || anywhere || self.label == "in-model");
         let expected = named.or(promised);
         match expected {
             Some(expected) if expected == found.finding => {}

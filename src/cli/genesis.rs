@@ -116,6 +116,15 @@ pub(crate) fn genesis(
     };
     let text = genesis.text();
     let read = Genesis::read(&text, lab.registry()).map_err(Failure::Usage)?;
+    let exists = |path: &Path| {
+        let why = format!("{}: exists; a genesis is never replaced", path.display());
+        if path.exists() { Err(Failure::Usage(why)) } else { Ok(()) }
+    };
+    exists(&args.out)?;
+    args.network.iter().try_for_each(|path| exists(path))?;
+    if args.network.as_ref() == Some(&args.out) {
+        return Err(Failure::Usage("--out and --network name the same file".to_owned()));
+    }
     if let Some(path) = &args.network {
         let why = "--network: not every party says where clients find it";
         let network = read.network().ok_or_else(|| Failure::Usage(why.to_owned()))?;
@@ -220,6 +229,12 @@ pub(crate) fn judge(args: &JudgeArgs, lab: &Lab, output: &mut Output) -> Result<
             return Err(wrong("another genesis than that of the first node".to_owned()));
         }
         let party = read.learn(&secret(&config.key).map_err(wrong)?).map_err(wrong)?;
+        if !config.folder.is_dir() {
+            let folder = config.folder.display();
+            return Err(wrong(format!(
+                "{folder}: no such folder; party {party} kept nothing there"
+            )));
+        }
         if folders.insert(party, config.folder.clone()).is_some() {
             return Err(wrong(format!("party {party} is there twice")));
         }

@@ -198,7 +198,7 @@ fn up(what: &What, folder: &Path, lab: &Lab, output: &mut Output) -> Result<Stat
                 let _ = output.text(&table(&states)).and_then(|()| output.flush());
             }
         }
-        Ok(control.serve(crew)? && !INTERRUPTED.load(Ordering::SeqCst))
+        Ok(control.serve(crew) && !INTERRUPTED.load(Ordering::SeqCst))
     });
     print(what, &scenario, &run?, output)
 }
@@ -250,6 +250,9 @@ fn tell(
 ) -> Result<Status, Failure> {
     let answer = ask(folder, order).map_err(|error| {
         let folder = folder.display();
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            return Failure::Environment(format!("{folder}: {error}"));
+        }
         let hint = format!("byzlab testnet up FILE --folder {folder}");
         Failure::Usage(format!("no network is up in {folder} ({error}); start one: {hint}"))
     })?;

@@ -2,7 +2,7 @@
 //! a JSON object a line.
 
 use std::{
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     time::Duration,
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 /// The socket in the folder of a network.
 const SOCKET: &str = "control.sock";
+/// The longest order, in bytes.
+const MAX_ORDER: u64 = 64 << 10;
 /// Whoever connects has so long to say what it wants.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -73,12 +75,9 @@ impl Control {
     }
 
     /// Does what is asked for now, if anything is; says whether to go on.
-    ///
-    /// # Errors
-    /// A party could not be brought up or down.
-    pub(crate) fn serve(&self, crew: &mut dyn Crew) -> Result<bool, FleetError> {
-        let Ok((stream, _)) = self.listener.accept() else { return Ok(true) };
-        let Ok(order) = heard(&stream) else { return Ok(true) };
+    pub(crate) fn serve(&self, crew: &mut dyn Crew) -> bool {
+        let Ok((stream, _)) = self.listener.accept() else { return true };
+        let Ok(order) = heard(&stream) else { return true };
         let (answer, go_on) = match &order {
             Err(why) => (Answer::Refused(why.clone()), true),
             Ok(Order::Restart(_)) if !self.sync => {
@@ -86,12 +85,15 @@ impl Control {
                     "with runtime.sync = false a party that was killed has forgotten its votes";
                 (Answer::Refused(why.to_owned()), true)
             }
-            Ok(order) => (obey(crew, order)?, *order != Order::Down),
+            Ok(order) => {
+                let refused = |error: FleetError| Answer::Refused(error.to_string());
+                (obey(crew, order).unwrap_or_else(refused), *order != Order::Down)
+            }
         };
         let text = serde_json::to_string(&answer).unwrap_or_default();
         // Whoever asked may be gone.
         let _ = writeln!(&stream, "{text}");
-        Ok(go_on)
+        go_on
     }
 }
 
@@ -105,7 +107,7 @@ fn heard(stream: &UnixStream) -> io::Result<Result<Order, String>> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line)?;
+    BufReader::new(stream.take(MAX_ORDER)).read_line(&mut line)?;
     Ok(serde_json::from_str(&line).map_err(|error| format!("no order: {error}")))
 }
 
@@ -163,7 +165,8 @@ pub(crate) fn ask(folder: &Path, order: &Order) -> io::Result<Answer> {
     writeln!(stream, "{text}")?;
     let mut line = String::new();
     BufReader::new(&stream).read_line(&mut line)?;
-    serde_json::from_str(&line).map_err(io::Error::other)
+    let ended = "the network ended before it answered: see where it was started";
+    serde_json::from_str(&line).map_err(|_| io::Error::new(io::ErrorKind::UnexpectedEof, ended))
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl<P: Attack> Entry for Of<P> {
         let setup = prepare::<P>(ask.scenario, &ask.options, &KeySource::live(ask.scenario));
         let plan = Plan::of(&setup);
         let started = ask.options.clock.map(|clock| clock());
-        let outcome = match ask.place {
+        let (outcome, whole) = match ask.place {
             Place::Threads => {
                 let common = Common::of(&setup, digest(ask.text), ask.scenario.sync);
                 let mut crew = Threads::start(common, folder.to_owned(), ask.scenario.scale)?;
@@ -159,8 +159,7 @@ impl<P: Attack> Entry for Of<P> {
         let ended = Ended {
             runtime: ask.place.name(),
             outcome,
-            // What is kept up ends when somebody says so.
-            whole: ask.up.is_none(),
+            whole,
             clock: ask.options.clock.zip(started),
         };
         let homes = PartyId::all(ask.scenario.n).map(|party| Home::of(folder, party));
@@ -226,7 +225,7 @@ fn processes(
     folder: &Path,
     mut plan: Plan,
     look: Look<'_>,
-) -> Result<Outcome, LiveError> {
+) -> Result<(Outcome, bool), LiveError> {
     let (n, scale) = (ask.scenario.n, ask.scenario.scale);
     std::fs::write(folder.join(SCENARIO), ask.text).map_err(LiveError::Folder)?;
     let launch = launch(folder).map_err(LiveError::Folder)?;

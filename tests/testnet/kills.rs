@@ -8,7 +8,7 @@ use super::{byzlab, common, done, objects, path};
 /// A scenario in which one party after the other is killed at a random moment and comes back.
 fn scenario(protocol: &str, seed: u64, kills: u64) -> String {
     let mut stream = Stream::named(seed, protocol);
-    let mut at = 50;
+    let mut at = stream.below(60);
     let mut text = format!(
         "title = \"{kills} kills\"\nprotocol = \"{protocol}\"\nseed = {seed}\n\
          workload.clients = {{ count = 2, rate = 4, requests = {} }}\n\

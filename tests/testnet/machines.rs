@@ -65,7 +65,7 @@ fn prepare(folder: &Path) -> Vec<PathBuf> {
     }
     let (genesis, network) = (folder.join("genesis.json"), folder.join("network.json"));
     arguments.extend(["--out", path(&genesis), "--network", path(&network)].map(str::to_owned));
-    arguments.extend(["--start-in", "3s"].map(str::to_owned));
+    arguments.extend(["--start-in", "5s"].map(str::to_owned));
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let (status, _, err) = done(byzlab(&arguments));
     assert_eq!(status, Some(0), "{err}");
@@ -110,8 +110,13 @@ fn parties_with_keys_of_their_own_serve_clients_and_are_judged() {
     let mut arguments = vec!["judge", "--json"];
     arguments.extend(files.iter().map(|node| path(node)));
     let (status, out, err) = done(byzlab(&arguments));
-    assert_eq!(status, Some(0), "{out}{err}");
     let verdict = &objects(&out)[0];
+    // On a busy machine a party may have started late.
+    let late = verdict["label"] == "out-of-model";
+    assert_eq!(status, Some(if late { 3 } else { 0 }), "{out}{err}");
+    for property in ["agreement", "validity", "integrity", "certificates", "accountability"] {
+        assert_eq!(verdict["properties"][property]["verdict"], "holds", "{property}: {out}");
+    }
     assert!(verdict["decisions"].as_u64() >= Some(4), "{out}");
     let (status, out, _) = done(byzlab(&arguments[..arguments.len() - 1]));
     assert_eq!(status, Some(2));

@@ -121,7 +121,11 @@ fn a_network_serves_clients_loses_a_party_and_gets_it_back() {
     let network = Network::up("serves", "pbft-classic");
     network.ask(&["put", "colour", "green"]);
     assert_eq!(network.ask(&["get", "colour"]), "green\n");
-    network.obeys(&["kill", "2"]);
+    // By somebody else: that is noticed.
+    let pid = network.status()[2]["pid"].to_string();
+    let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
+    assert!(killed.expect("it runs").success());
+    network.until("party 2 is down", |states| states[2]["up"] == false);
     let states = network.status();
     assert_eq!((pids(&states).len(), states[2]["up"].as_bool()), (3, Some(false)));
     let (status, _, err) = network.order(&["kill", "2"]);
@@ -153,10 +157,15 @@ fn a_network_that_is_parted_decides_nothing_until_it_heals() {
     let file = network.folder.join("network.json");
     let asks = ["client", "--network", path(&file), "--timeout", "2s", "put", "a", "2"];
     assert_eq!(done(byzlab(&asks)).0, Some(3), "nobody has a quorum");
+    // Whoever comes back is still apart.
+    network.obeys(&["kill", "3"]);
+    network.obeys(&["restart", "3"]);
+    assert_eq!(done(byzlab(&asks)).0, Some(3), "nobody has a quorum");
     network.obeys(&["heal"]);
     network.ask(&["put", "a", "3"]);
     assert_eq!(network.ask(&["get", "a"]), "3\n");
-    let (_, verdict) = network.down();
+    let (status, verdict) = network.down();
+    assert_eq!((status, verdict["label"].as_str()), (Some(3), Some("out-of-model")), "{verdict}");
     assert_eq!(verdict["properties"]["agreement"]["verdict"], "holds", "{verdict}");
 }
 

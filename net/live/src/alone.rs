@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Instant};
 
 use byzlab_crypto::{PartyId, PartySet};
-use byzlab_protocols::Protocol;
+use byzlab_protocols::{Protocol, Time};
 use libp2p::Multiaddr;
 
 use crate::{
@@ -71,15 +71,18 @@ impl<P: Protocol> Alone<P> {
         let clients = self.clients.map(|clients| runtime.block_on(joined.serve(clients)));
         let clients = clients.transpose().map_err(|error| failed("clients", &error))?;
         let home = Home(self.folder.clone());
-        if journal::lives(&home.journals()) > 0 {
+        let clock = Clock::of_genesis(self.start_ns, self.scale);
+        // A folder that is not there after the start may have been lost, with what it signed.
+        let known = journal::lives(&home.journals()) > 0;
+        let first = !home.began() && (known || clock.now() == Time::ZERO);
+        if home.began() {
             // Whoever comes back waits for those who are there, and not for ever.
             let (begun, all) = (Instant::now(), self.others.keys().copied().collect::<PartySet>());
             while !is_linked(&joined.links(), &all) && begun.elapsed() < RETURN {
                 std::thread::sleep(crate::process::GLANCE);
             }
         }
-        let clock = Clock::of_genesis(self.start_ns, self.scale);
-        let mut party = joined.start(&self.common, &home, clock, Status::default())?;
+        let mut party = joined.start(&self.common, &home, clock, first, Status::default())?;
         let http = self
             .http
             .as_ref()

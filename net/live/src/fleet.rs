@@ -165,14 +165,20 @@ impl Plan {
 pub type Look<'a> =
     &'a mut dyn FnMut(&mut dyn Crew, Time, &[Option<Status>]) -> Result<bool, FleetError>;
 
-/// Takes a run to its end and stops all parties.
+/// Takes a run to its end and stops all parties. Gives why it ended, and whether it had all the time
+/// that it was to have: not if `look` ended it.
 ///
 /// # Errors
 /// A party could not be started or stopped, or ended on its own.
-pub fn conduct(crew: &mut dyn Crew, plan: &Plan, look: Look<'_>) -> Result<Outcome, FleetError> {
+pub fn conduct(
+    crew: &mut dyn Crew,
+    plan: &Plan,
+    look: Look<'_>,
+) -> Result<(Outcome, bool), FleetError> {
     let clock = crew.clock();
     let mut incidents = plan.incidents();
     let mut shown = vec![Status::default(); plan.n];
+    let mut whole = true;
     let outcome = loop {
         let now = clock.now();
         while let Some((_, crash, back)) = incidents.pop_if(|(at, ..)| *at <= now) {
@@ -190,11 +196,15 @@ pub fn conduct(crew: &mut dyn Crew, plan: &Plan, look: Look<'_>) -> Result<Outco
         if plan.is_done(&shown) {
             break Outcome::Done;
         }
-        if now >= plan.stop.time || !look(crew, now, &statuses)? {
+        if now >= plan.stop.time {
+            break Outcome::Time;
+        }
+        if !look(crew, now, &statuses)? {
+            whole = false;
             break Outcome::Time;
         }
         std::thread::sleep(GLANCE);
     };
     crew.stop()?;
-    Ok(outcome)
+    Ok((outcome, whole))
 }

@@ -115,6 +115,16 @@ pub fn lives(directory: &Path) -> u32 {
     (0..).take_while(|incarnation| file(directory, *incarnation).exists()).count() as u32
 }
 
+/// Whether the party of a directory ever wrote anything down: before it has, nothing of it left.
+pub fn began(directory: &Path) -> bool {
+    let head = Digest::ZERO.0.len() as u64;
+    let longer = |life| {
+        let written = std::fs::metadata(file(directory, life));
+        written.is_ok_and(|written| written.len() > head)
+    };
+    (0..lives(directory)).any(longer)
+}
+
 impl Writer {
     /// Begins the journal of the next life. Gives the number of that life.
     ///

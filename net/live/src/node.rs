@@ -2,7 +2,7 @@
 //!
 //! Two threads. The *driver* owns the machine: it takes inputs in the order of their times, and
 //! puts what comes of them into batches. The *committer* writes each batch down and only then lets
-//! it leave: the journal first, then record and blocks in one transaction, then packets, replies
+//! it leave: record and blocks first, in one transaction, then the journal, then packets, replies
 //! and what the world is shown. While it waits for the disk the next batches gather, and become
 //! durable together.
 //!
@@ -85,6 +85,9 @@ pub struct NodeConfig<P: Protocol> {
     pub journals: PathBuf,
     /// The requests that reach it, by time.
     pub arrivals: Vec<Arrival>,
+    /// Whether it is known that it never took part: its life begins at time 0 exactly, however late
+    /// it is. Else it begins now, and who finds no record then stays mute.
+    pub first: bool,
     /// What it had shown when it was killed, if it comes back.
     pub shown: Status,
     /// The clock.
@@ -100,8 +103,7 @@ pub struct Node<P: Protocol> {
 }
 
 impl<P: Protocol> Node<P> {
-    /// Opens store and journal and starts. Its first life begins at time 0, when the clock gets
-    /// there; a later one begins now.
+    /// Opens store and journal and starts: at time 0, when the clock gets there, or now.
     ///
     /// # Errors
     /// The store is locked, damaged or somebody else's, or the journal cannot be written.
@@ -136,6 +138,7 @@ impl<P: Protocol> Node<P> {
             context,
             party: config.party,
             incarnation,
+            first: config.first,
             clock: config.clock,
             now: Time::ZERO,
             arrivals: config.arrivals.into(),
@@ -251,14 +254,17 @@ impl<L: Link, S: Fn(Status)> Committer<L, S> {
             return Ok(false);
         }
         let begun = Instant::now();
-        batch.entries.iter().for_each(|entry| self.journal.add(entry));
-        self.journal.flush()?;
-        if dead() {
-            return Ok(false);
-        }
+        // What is durable and was not written down is what a crash between two effects leaves: the
+        // next life begins with it. What was written down and is not durable would have happened to
+        // nobody.
         if !batch.change.is_empty() {
             self.store.commit(&batch.change)?;
         }
+        if dead() {
+            return Ok(false);
+        }
+        batch.entries.iter().for_each(|entry| self.journal.add(entry));
+        self.journal.flush()?;
         self.commits.add(batch.entries.len(), !batch.change.is_empty(), begun.elapsed());
         for outgoing in batch.outgoing {
             if dead() {
@@ -277,6 +283,7 @@ struct Driver<P: Protocol> {
     context: Arc<Context>,
     party: PartyId,
     incarnation: u32,
+    first: bool,
     clock: Clock,
     /// The time of the last step.
     now: Time,
@@ -338,7 +345,7 @@ impl<P: Protocol> Driver<P> {
         started: Happened,
         stored: Option<Stored<P::Record>>,
     ) -> bool {
-        if self.incarnation == 0 {
+        if self.first {
             while self.clock.when(Time::ZERO).is_some_and(|start| start > Instant::now()) {
                 match inbox.recv_timeout(self.clock.until(Time::ZERO)) {
                     Ok((_, Incoming::Stop)) => return false,

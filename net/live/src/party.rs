@@ -18,6 +18,7 @@ use crate::{
     Clock, Faults, Inbox, Intake, Node, NodeConfig, NodeError, Parts, Shaped, Status,
     clients::{Gate, Gateway, Network, PortLimits, Server, serve},
     http::{Endpoint, Serving},
+    journal,
     transport::{
         Config, Counters, Greeting, Limits, LinkState, PeerTable, Transport, TransportError,
     },
@@ -82,6 +83,11 @@ impl Home {
     /// Where its journals are.
     pub fn journals(&self) -> PathBuf {
         self.0.join("journals")
+    }
+
+    /// Whether the party ever took part.
+    pub fn began(&self) -> bool {
+        journal::began(&self.journals())
     }
 
     /// Loses the disk.
@@ -170,7 +176,8 @@ impl<P: Protocol> Joined<P> {
         self.transport.links()
     }
 
-    /// Takes part from now on: its node starts. `shown` is what it had shown before it was killed.
+    /// Takes part from now on: its node starts. `first` as in [`NodeConfig`]; `shown` is what it had
+    /// shown before it was killed.
     ///
     /// # Errors
     /// Disk or journal.
@@ -182,6 +189,7 @@ impl<P: Protocol> Joined<P> {
         common: &Common<P>,
         home: &Home,
         clock: Clock,
+        first: bool,
         shown: Status,
     ) -> Result<Party<P>, PartyError> {
         let Joined { party, inbox, transport, status, gate, server } = self;
@@ -192,6 +200,7 @@ impl<P: Protocol> Joined<P> {
             disk: home.disk(),
             journals: home.journals(),
             arrivals: common.arrivals(party),
+            first,
             shown,
             clock,
         };

@@ -29,13 +29,27 @@ use crate::{
 pub(crate) enum Order {
     /// Where others can be reached.
     Meet(BTreeMap<PartyId, Multiaddr>),
-    /// Take part: the common start in nanoseconds since 1970, what it had shown before, those who
-    /// are up and have to be found first, and what clients know of the network if it serves them.
-    Start { at: u64, shown: Status, up: Vec<PartyId>, network: Option<Network> },
+    /// Take part.
+    Start(Start),
     /// Send nothing to these any more, and to all others again.
     Sever(Vec<PartyId>),
     /// End in order.
     Stop,
+}
+
+/// How a party takes part.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Start {
+    /// The common start in nanoseconds since 1970.
+    pub(crate) at: u64,
+    /// Whether it never took part before.
+    pub(crate) first: bool,
+    /// What it had shown before it was killed.
+    pub(crate) shown: Status,
+    /// Those who are up and have to be found first.
+    pub(crate) up: Vec<PartyId>,
+    /// What clients know of the network, if it serves them.
+    pub(crate) network: Option<Network>,
 }
 
 /// What a party tells.
@@ -148,14 +162,14 @@ impl<P: Protocol> Member<P> {
         loop {
             match orders.recv_timeout(GLANCE) {
                 Ok(Order::Meet(others)) => joined.meet(others),
-                Ok(Order::Start { at, shown, up, network }) => {
+                Ok(Order::Start(Start { at, first, shown, up, network })) => {
                     let (begun, up) = (Instant::now(), up.into_iter().collect());
                     while !is_linked(&joined.links(), &up) && begun.elapsed() < RETURN {
                         std::thread::sleep(GLANCE);
                     }
                     let home = Home::of(&self.folder, self.party);
                     let clock = Clock::of_genesis(at, self.scale);
-                    let party = joined.start(&self.common, &home, clock, shown)?;
+                    let party = joined.start(&self.common, &home, clock, first, shown)?;
                     return Ok(Some((party, network)));
                 }
                 Ok(Order::Sever(_)) | Err(RecvTimeoutError::Timeout) => {}
@@ -175,7 +189,7 @@ impl<P: Protocol> Member<P> {
             match orders.recv_timeout(GLANCE) {
                 Ok(Order::Meet(others)) => party.meet(others),
                 Ok(Order::Sever(from)) => party.sever(from.into_iter().collect()),
-                Ok(Order::Start { .. }) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Order::Start(_)) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(party.stop()?),
             }
             let status = party.status();

@@ -19,7 +19,7 @@ use crate::{
     Clock, Crew, FleetError, Home, PATIENCE, SeatState, Status,
     clients::Network,
     loopback,
-    process::{Order, Word, parting},
+    process::{Order, Start, Word, parting},
     threads::others,
     unix_ns,
 };
@@ -108,6 +108,8 @@ pub struct Processes {
     /// What clients have to know, but for where the parties are; nothing if nobody serves them.
     services: Option<Network>,
     network: Option<Network>,
+    /// Groups that do not hear each other.
+    groups: Vec<PartySet>,
 }
 
 impl Processes {
@@ -125,9 +127,18 @@ impl Processes {
     ) -> Result<Processes, FleetError> {
         let clock = Clock::starting(Instant::now(), scale);
         let (addresses, seats) = (BTreeMap::new(), Vec::with_capacity(n));
-        let (start_ns, network) = (0, None);
-        let mut crew =
-            Processes { launch, folder, start_ns, clock, addresses, seats, services, network };
+        let (start_ns, network, groups) = (0, None, Vec::new());
+        let mut crew = Processes {
+            launch,
+            folder,
+            start_ns,
+            clock,
+            addresses,
+            seats,
+            services,
+            network,
+            groups,
+        };
         for party in PartyId::all(n) {
             let process = crew.spawn(party, &loopback())?;
             crew.seats.push(Ok(process));
@@ -149,7 +160,8 @@ impl Processes {
         });
         let (shown, up) = (Status::default(), Vec::new());
         let network = crew.network.clone();
-        let start = Order::Start { at: crew.start_ns, shown, up, network };
+        let start = Start { at: crew.start_ns, first: true, shown, up, network };
+        let start = Order::Start(start);
         crew.up().for_each(|process| process.tell(&start));
         Ok(crew)
     }
@@ -179,6 +191,9 @@ impl Processes {
             before.copied().unwrap_or((Ipv4Addr::LOCALHOST, 0).into())
         });
         let mut command = (self.launch)(party, listen_on, clients);
+        // An interrupt from the terminal is for whoever started it all.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let program = command.get_program().to_string_lossy().into_owned();
         let failed = |error: std::io::Error| FleetError::Process {
@@ -218,15 +233,15 @@ impl Processes {
         }
     }
 
-    /// Whether somebody else ended a process.
+    /// Whether somebody else killed a process: it says no more, and a signal ended it.
     fn was_killed(&mut self, party: PartyId) -> bool {
         let Ok(process) = &mut self.seats[party.index()] else { return false };
-        let silent = process.said().silent;
-        silent
-            && process
-                .child
-                .try_wait()
-                .is_ok_and(|ended| ended.is_some_and(|status| status.code().is_none()))
+        let silent = {
+            let said = process.said();
+            said.silent && said.failed.is_none() && !said.stopped
+        };
+        // Its output is closed: it ends now, or has ended.
+        silent && process.child.wait().is_ok_and(|status| status.code().is_none())
     }
 
     /// Whether a process that should be there is.
@@ -282,6 +297,7 @@ impl Crew for Processes {
     fn restart(&mut self, party: PartyId, disk: DiskAfter) -> Result<(), FleetError> {
         let Err(shown) = self.seats[party.index()] else { return Ok(()) };
         let home = Home::of(&self.folder, party);
+        let first = !home.began();
         if disk == DiskAfter::Lost {
             home.lose_disk().map_err(|error| FleetError::Folder(home.disk(), error))?;
         }
@@ -289,10 +305,11 @@ impl Crew for Processes {
         let mut process = self.spawn(party, &address)?;
         process.said().status = shown;
         process.tell(&Order::Meet(self.addresses.clone()));
-        let others = PartyId::all(self.seats.len()).zip(&self.seats);
-        let up = others.filter(|(_, seat)| seat.is_ok()).map(|(party, _)| party).collect();
+        let seats = PartyId::all(self.seats.len()).zip(&self.seats);
+        let up = seats.filter(|(_, seat)| seat.is_ok()).map(|(party, _)| party).collect();
         let network = self.network.clone();
-        process.tell(&Order::Start { at: self.start_ns, shown, up, network });
+        process.tell(&Order::Start(Start { at: self.start_ns, first, shown, up, network }));
+        process.tell(&Order::Sever(others(&self.groups, party).iter().collect()));
         self.seats[party.index()] = Ok(process);
         Ok(())
     }
@@ -321,6 +338,7 @@ impl Crew for Processes {
     }
 
     fn part(&mut self, groups: &[PartySet]) {
+        self.groups = groups.to_vec();
         for (party, seat) in PartyId::all(self.seats.len()).zip(&mut self.seats) {
             if let Ok(process) = seat {
                 process.tell(&Order::Sever(others(groups, party).iter().collect()));
@@ -338,6 +356,10 @@ impl Crew for Processes {
                     (said.stopped, said.silent)
                 };
                 if stopped {
+                    break;
+                }
+                if self.was_killed(party) {
+                    self.kill(party)?;
                     break;
                 }
                 if silent {

@@ -153,31 +153,48 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
     });
     let seats: Vec<Seat<P>> = seats.collect();
     scene.down = seats.iter().map(|seat| seat.down.clone()).collect();
+    for party in PartyId::all(n).filter(|party| !replay.parts.corrupted.contains(*party)) {
+        if replay.lives[party.index()].iter().all(|life| life.entries.is_empty()) {
+            scene.begin(Time::ZERO);
+            scene.absent(party);
+        }
+    }
     let mut stage =
         Stage { parts: replay.parts, lives: replay.lives, show: replay.show, seats, scene };
     let panicked = stage.play()?;
-    stage.scene.missing(&stage.seats);
+    if !panicked {
+        stage.scene.missing(&stage.seats);
+    }
     let Scene { recorder, witnessed, now, deliveries, .. } = stage.scene;
     let observers = recorder.into_observers();
     Ok(Replayed { observers, witnessed, end: now, deliveries, panicked })
 }
 
 impl<P: Protocol> Seat<P> {
-    fn new<'a>(lives: &[Life], mut crashes: impl Iterator<Item = &'a Crash>) -> Seat<P> {
-        let (mut line, mut down) = (Vec::new(), Vec::new());
+    /// Which planned crash ended which life is told by their times: one between the first entry of a
+    /// life and that of the next one.
+    fn new<'a>(lives: &[Life], crashes: impl Iterator<Item = &'a Crash>) -> Seat<P> {
+        let mut planned: Vec<&Crash> = crashes.collect();
+        planned.sort_by_key(|crash| crash.at);
+        let (mut line, mut down, mut now) = (Vec::new(), Vec::new(), Time::ZERO);
+        let begin = |life: &Life| life.entries.first().map(|entry| Time(entry.at));
         for (life, journal) in lives.iter().enumerate() {
             let entries = journal.entries.iter().enumerate();
             line.extend(entries.map(|(step, entry)| (Time(entry.at), Item::Entry { life, step })));
             let last = journal.entries.last();
-            if last.is_some_and(|entry| entry.happened == Happened::Stopped) {
+            now = last.map_or(now, |entry| Time(entry.at));
+            let back = lives[life + 1..].iter().find_map(begin);
+            let over = life + 1 == lives.len();
+            if over && last.is_some_and(|entry| entry.happened == Happened::Stopped) {
                 continue;
             }
-            let planned = crashes.next();
-            let last = Time(last.map_or(0, |entry| entry.at));
-            let at = planned.map_or(last, |crash| crash.at.max(last));
-            line.push((at, Item::Crash(planned.map(|crash| crash.fault))));
-            let back = lives.get(life + 1).and_then(|next| next.entries.first());
-            down.push((at, back.map_or(Time::NEVER, |entry| Time(entry.at))));
+            let from = begin(journal).unwrap_or(Time::ZERO);
+            let until = back.filter(|_| begin(journal).is_some()).unwrap_or(Time::NEVER);
+            let crash = planned.iter().position(|crash| (from..=until).contains(&crash.at));
+            let crash = crash.map(|at| planned.remove(at));
+            let at = crash.map_or(now, |crash| crash.at.max(now));
+            line.push((at, Item::Crash(crash.map(|crash| crash.fault))));
+            down.push((at, back.unwrap_or(Time::NEVER)));
         }
         Seat { line, next: 0, actor: None, down }
     }
@@ -248,8 +265,14 @@ impl<P: Protocol> Stage<P> {
         let Happened::Packet { from, incarnation, number, .. } = entry.happened else {
             return true;
         };
-        let id = SendId { incarnation, number };
-        self.scene.sends.contains_key(&(PartyId(from), id))
+        let (from, id) = (PartyId(from), SendId { incarnation, number });
+        if self.scene.sends.contains_key(&(from, id)) {
+            return true;
+        }
+        // A corrupted party numbers what it sends as it likes: nobody waits for what it never sent.
+        let Some(seat) = self.seats.get(from.index()) else { return true };
+        let head = seat.line.get(seat.next);
+        self.parts.corrupted.contains(from) && head.is_none_or(|(at, _)| at.0 > entry.at)
     }
 
     /// One entry; says whether honest code panicked.
@@ -347,9 +370,15 @@ impl<P: Protocol> Scene<P> {
         self.recorder.event(to, What::OutOfModel, Detail::Text(&text));
     }
 
+    /// An honest party wrote nothing down.
+    fn absent(&mut self, party: PartyId) {
+        let text = format!("party {party} never took part, which is not in the scenario");
+        self.recorder.event(party, What::OutOfModel, Detail::Text(&text));
+    }
+
     /// An honest party went down, and nothing in the scenario says so.
     fn killed(&mut self, party: PartyId) {
-        let text = format!("party {party} was killed, which is not in the scenario");
+        let text = format!("party {party} went down, which is not in the scenario");
         self.recorder.event(party, What::OutOfModel, Detail::Text(&text));
     }
 

@@ -217,6 +217,21 @@ impl Store {
     ) -> Result<Store, StoreError> {
         let path = directory.join("store.redb");
         std::fs::create_dir_all(directory).map_err(|error| io(directory, &error))?;
+        if !path.exists() {
+            // Whole or not at all: a process that ends in between leaves no half of a store.
+            let new = directory.join("store.redb.new");
+            let _ = std::fs::remove_file(&new);
+            drop(Store::opened_at(new.clone(), owner, Durability::Immediate)?);
+            std::fs::rename(&new, &path).map_err(|error| io(&path, &error))?;
+        }
+        Store::opened_at(path, owner, durability)
+    }
+
+    fn opened_at(
+        path: PathBuf,
+        owner: &Owner,
+        durability: Durability,
+    ) -> Result<Store, StoreError> {
         let mut builder = Database::builder();
         builder.set_check_integrity_on_open(true).set_cache_size(16 << 20);
         let database = builder.create(&path).map_err(|error| match error {

@@ -38,6 +38,8 @@ pub struct Threads<P: Protocol> {
     clock: Clock,
     addresses: BTreeMap<PartyId, Multiaddr>,
     seats: Vec<Seat<P>>,
+    /// Groups that do not hear each other.
+    groups: Vec<PartySet>,
     // The last to be dropped: the transports end with it.
     runtime: Runtime,
 }
@@ -64,10 +66,11 @@ impl<P: Protocol> Threads<P> {
         let mut seats = Vec::with_capacity(n);
         for (party, here) in PartyId::all(n).zip(joined) {
             let home = Home::of(&folder, party);
-            seats.push(Seat::Up(here.start(&common, &home, clock, Status::default())?));
+            seats.push(Seat::Up(here.start(&common, &home, clock, true, Status::default())?));
         }
         drop(within);
-        Ok(Threads { common, folder, clock, addresses, seats, runtime })
+        let groups = Vec::new();
+        Ok(Threads { common, folder, clock, addresses, seats, groups, runtime })
     }
 }
 
@@ -152,6 +155,7 @@ impl<P: Protocol> Crew for Threads<P> {
     fn restart(&mut self, party: PartyId, disk: DiskAfter) -> Result<(), FleetError> {
         let Seat::Down(shown) = self.seats[party.index()] else { return Ok(()) };
         let home = Home::of(&self.folder, party);
+        let first = !home.began();
         if disk == DiskAfter::Lost {
             home.lose_disk().map_err(|error| FleetError::Folder(home.disk(), error))?;
         }
@@ -159,14 +163,15 @@ impl<P: Protocol> Crew for Threads<P> {
         let address = self.addresses.get(&party).cloned().unwrap_or_else(loopback);
         let here = self.runtime.block_on(Joined::listen(&self.common, party, address))?;
         here.meet(self.addresses.clone());
-        let others = PartyId::all(self.seats.len()).zip(&self.seats);
-        let up = others.filter(|(_, seat)| matches!(seat, Seat::Up(_))).map(|(party, _)| party);
+        let seats = PartyId::all(self.seats.len()).zip(&self.seats);
+        let up = seats.filter(|(_, seat)| matches!(seat, Seat::Up(_))).map(|(party, _)| party);
         let up: PartySet = up.collect();
         let begun = Instant::now();
         while !is_linked(&here.links(), &up) && begun.elapsed() < RETURN {
             std::thread::sleep(GLANCE);
         }
-        let running = here.start(&self.common, &home, self.clock, shown)?;
+        let running = here.start(&self.common, &home, self.clock, first, shown)?;
+        running.sever(others(&self.groups, party));
         self.seats[party.index()] = Seat::Up(running);
         Ok(())
     }
@@ -185,6 +190,7 @@ impl<P: Protocol> Crew for Threads<P> {
     }
 
     fn part(&mut self, groups: &[PartySet]) {
+        self.groups = groups.to_vec();
         for (party, seat) in PartyId::all(self.seats.len()).zip(&self.seats) {
             if let Seat::Up(running) = seat {
                 running.sever(others(groups, party));

@@ -160,6 +160,7 @@ impl<P: Attack> Run<P> {
             arrivals: self.arrivals.clone(),
             shown: Status::default(),
             sync: true,
+            first: !journal::began(&self.folder.join(format!("journals-{party}"))),
             clock: self.clock,
         };
         let shown = self.shown.clone();

@@ -122,7 +122,14 @@ impl<'a> Cross<'a> {
                     Ok((set, scenario)) => match over(*entry, scenario, attack) {
                         Err(why) => Err(why),
                         Ok(None) => Ok(self.decode(set)?),
-                        Ok(Some(line)) => Ok(self.decode(&[set.as_slice(), &[line]].concat())?),
+                        Ok(Some(line)) => {
+                            let decoded = self.decode(&[set.as_slice(), &[line]].concat());
+                            // The good case is right: what is wrong with it is the attack's.
+                            match (decoded, attack) {
+                                (Err(problems), Attack::Named(_)) => Err(first(&problems)),
+                                (decoded, _) => Ok(decoded?),
+                            }
+                        }
                     },
                 };
                 cells.push(Cell {
@@ -226,6 +233,11 @@ fn over(entry: &dyn Entry, good: &Scenario, attack: Attack<'_>) -> Result<Option
             Ok(Some(format!("attack.name = \"{id}\"")))
         }
     }
+}
+
+/// What is wrong first.
+fn first(problems: &Problems) -> String {
+    problems.list.first().map(|problem| problem.message.clone()).unwrap_or_default()
 }
 
 /// So begins the reason why the attack of one protocol is none on another.

@@ -154,6 +154,11 @@ fn what_came_too_late_excuses_what_stands_on_the_bound() {
         trial.decides(2, "b");
         assert_eq!(trial.found(Property::Agreement), Finding::Violated);
         assert_eq!(trial.verdict().outcome, outcome, "{protocol}");
+        let mut unnamed = Trial::of(protocol, "");
+        unnamed.see(2, What::OutOfModel, Detail::Text("a message came too late"));
+        unnamed.decides(1, "a");
+        unnamed.decides(2, "b");
+        assert_eq!(unnamed.verdict().outcome, outcome, "{protocol}: a promise, named or not");
         let mut meant = Trial::of(protocol, &format!("{expect}label = \"out-of-model\"\n"));
         meant.see(2, What::OutOfModel, Detail::Text("a message came too late"));
         meant.decides(1, "a");
