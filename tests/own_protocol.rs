@@ -47,7 +47,10 @@ fn program() -> &'static Path {
 }
 
 fn run(line: &str) -> Output {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-protocol");
+    // Tests run beside each other: each has a folder of its own.
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("own-protocol");
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     fs::create_dir_all(&scratch).expect("a folder can be made");
     let link = scratch.join("scenarios");
     if link.exists() {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -18,13 +18,13 @@ use byzlab::{
 use super::{byzlab, common, done, objects, path};
 
 /// Every duration so many times longer: this machine builds and tests beside it.
-const SCALE: u64 = 3;
+const SCALE: u64 = 2;
 /// So many runs at a time: most of a run is waiting.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 10;
 /// What came late in a run is no fault of the protocol: it is made again, stretched by this more.
-const STRETCH: u64 = 4;
+const STRETCH: u64 = 6;
 
-fn resolved(lab: &Lab, file: &PathBuf) -> Scenario {
+fn resolved(lab: &Lab, file: &Path) -> Scenario {
     let bytes = std::fs::read(file).expect("it can be read");
     let document = Document::decode(path(file), &bytes, &[], lab.registry());
     let scenario = document.and_then(|document| document.resolve(None, lab.registry()));
@@ -96,7 +96,7 @@ fn each_protocol_and_behaviour_gets_the_verdict_of_the_simulator() {
 }
 
 /// The runs of a file in all three runtimes: all as expected, all with the same findings.
-fn same_verdict(file: &PathBuf, scale: u64) -> Result<(), (Option<i32>, String)> {
+fn same_verdict(file: &Path, scale: u64) -> Result<(), (Option<i32>, String)> {
     let scale = format!("runtime.scale={scale}");
     let arguments =
         ["run", path(file), "--runtime", "sim,libp2p,processes", "--set", &scale, "--json"];

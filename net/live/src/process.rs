@@ -30,7 +30,7 @@ pub(crate) enum Order {
     /// Where others can be reached.
     Meet(BTreeMap<PartyId, Multiaddr>),
     /// Take part.
-    Start(Start),
+    Start(Box<Start>),
     /// Send nothing to these any more, and to all others again.
     Sever(Vec<PartyId>),
     /// End in order.
@@ -69,6 +69,9 @@ pub(crate) enum Word {
     /// It cannot go on.
     Failed(String),
 }
+
+/// A party that takes part, and what clients know of the network if it serves them.
+type Taking<P> = (Party<P>, Option<Network>);
 
 /// How often a party looks whether it has something to tell.
 pub(crate) const GLANCE: Duration = Duration::from_millis(2);
@@ -157,12 +160,13 @@ impl<P: Protocol> Member<P> {
         &self,
         joined: Joined<P>,
         orders: &Receiver<Order>,
-    ) -> Result<Option<(Party<P>, Option<Network>)>, FleetError> {
+    ) -> Result<Option<Taking<P>>, FleetError> {
         let mut linked = false;
         loop {
             match orders.recv_timeout(GLANCE) {
                 Ok(Order::Meet(others)) => joined.meet(others),
-                Ok(Order::Start(Start { at, first, shown, up, network })) => {
+                Ok(Order::Start(start)) => {
+                    let Start { at, first, shown, up, network } = *start;
                     let (begun, up) = (Instant::now(), up.into_iter().collect());
                     while !is_linked(&joined.links(), &up) && begun.elapsed() < RETURN {
                         std::thread::sleep(GLANCE);

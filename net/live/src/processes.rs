@@ -161,7 +161,7 @@ impl Processes {
         let (shown, up) = (Status::default(), Vec::new());
         let network = crew.network.clone();
         let start = Start { at: crew.start_ns, first: true, shown, up, network };
-        let start = Order::Start(start);
+        let start = Order::Start(Box::new(start));
         crew.up().for_each(|process| process.tell(&start));
         Ok(crew)
     }
@@ -308,7 +308,13 @@ impl Crew for Processes {
         let seats = PartyId::all(self.seats.len()).zip(&self.seats);
         let up = seats.filter(|(_, seat)| seat.is_ok()).map(|(party, _)| party).collect();
         let network = self.network.clone();
-        process.tell(&Order::Start(Start { at: self.start_ns, first, shown, up, network }));
+        process.tell(&Order::Start(Box::new(Start {
+            at: self.start_ns,
+            first,
+            shown,
+            up,
+            network,
+        })));
         process.tell(&Order::Sever(others(&self.groups, party).iter().collect()));
         self.seats[party.index()] = Ok(process);
         Ok(())

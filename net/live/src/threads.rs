@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(2);
 const LEAD: Duration = Duration::from_millis(20);
 
 enum Seat<P: Protocol> {
-    Up(Party<P>),
+    Up(Box<Party<P>>),
     /// It was killed, and had shown this.
     Down(Status),
 }
@@ -66,7 +66,8 @@ impl<P: Protocol> Threads<P> {
         let mut seats = Vec::with_capacity(n);
         for (party, here) in PartyId::all(n).zip(joined) {
             let home = Home::of(&folder, party);
-            seats.push(Seat::Up(here.start(&common, &home, clock, true, Status::default())?));
+            let running = here.start(&common, &home, clock, true, Status::default())?;
+            seats.push(Seat::Up(Box::new(running)));
         }
         drop(within);
         let groups = Vec::new();
@@ -172,7 +173,7 @@ impl<P: Protocol> Crew for Threads<P> {
         }
         let running = here.start(&self.common, &home, self.clock, first, shown)?;
         running.sever(others(&self.groups, party));
-        self.seats[party.index()] = Seat::Up(running);
+        self.seats[party.index()] = Seat::Up(Box::new(running));
         Ok(())
     }
 
