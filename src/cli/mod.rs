@@ -81,8 +81,10 @@ pub(crate) enum Failure {
     /// Reading or writing failed.
     Io(String, io::Error),
     /// The environment would not let us.
+    #[cfg(feature = "live")]
     Environment(String),
     /// A fault of byzlab itself.
+    #[cfg(feature = "live")]
     Internal(String),
 }
 
@@ -264,10 +266,12 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
             say("", message, json, output);
             Status::Usage
         }
+        #[cfg(feature = "live")]
         Failure::Environment(message) => {
             say("", message, json, output);
             Status::Environment
         }
+        #[cfg(feature = "live")]
         Failure::Internal(message) => {
             say("", message, json, output);
             Status::Internal

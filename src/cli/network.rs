@@ -53,7 +53,7 @@ mod without {
     pub(crate) fn honours(runtime: Runtime, _scenario: &Scenario) -> Result<(), Failure> {
         let runtime = runtime.name();
         let why = format!("--runtime {runtime}: this byzlab was built without the feature `live`");
-        Err(Failure::Usage(why))
+        Err(Failure::CannotHonour(why))
     }
 
     pub(crate) fn run(

@@ -2,7 +2,7 @@
 //!
 //! - `GET /health`: 200 and JSON if the node goes on and reaches enough others, else 503 and why.
 //! - `GET /metrics`: all that it counts, for Prometheus.
-//! - `GET` and `PUT /kv/KEY`: the store, through a [`Gateway`](crate::clients::Gateway): what comes
+//! - `GET` and `PUT /kv/KEY`: the store, through a [`Gateway`]: what comes
 //!   back is what f + 1 parties say alike.
 //!
 //! Whoever reaches the endpoint is believed to be the user. So it listens on loopback only, and
