@@ -358,22 +358,18 @@ async fn asked_while_a_node_is_killed<P: Attack>() {
     assert!(run.metrics.client_latency_ns.max > 0, "clients believed what they were told");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_of_pbft() {
-    asked_while_a_node_is_killed::<Pbft>().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_of_hotstuff() {
-    asked_while_a_node_is_killed::<HotStuff>().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_of_pbft_classic() {
-    asked_while_a_node_is_killed::<PbftClassic>().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_of_chained_hotstuff() {
-    asked_while_a_node_is_killed::<ChainedHotStuff>().await;
+/// Most of a run is waiting: all protocols at once.
+#[test]
+fn clients_lose_nothing_while_a_node_is_killed_and_comes_back() {
+    fn asked<P: Attack>() {
+        let threads =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        threads.expect("the system has threads").block_on(asked_while_a_node_is_killed::<P>());
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(asked::<Pbft>);
+        scope.spawn(asked::<PbftClassic>);
+        scope.spawn(asked::<HotStuff>);
+        scope.spawn(asked::<ChainedHotStuff>);
+    });
 }
