@@ -7,6 +7,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
 };
 
 use super::{byzlab, common, done, objects, path};
@@ -25,11 +26,13 @@ impl Drop for Nodes {
     }
 }
 
-/// Free ports of loopback.
+/// Free ports of loopback, below those that the system gives to whoever asks for any.
 fn ports(count: usize) -> Vec<u16> {
-    let listening: Vec<_> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
-    listening.iter().map(|socket| socket.local_addr().expect("it has one").port()).collect()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + (std::process::id() % 1000) as u16 * 10;
+    let candidates = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
+    let free = candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.take(count).collect()
 }
 
 fn folder(name: &str) -> PathBuf {
