@@ -8,6 +8,8 @@ use byzlab_protocols::{
     pbft::Pbft, pbft_classic::PbftClassic,
 };
 use byzlab_scenarios::Registry;
+#[cfg(feature = "live")]
+use byzlab_scenarios::Scenario;
 use byzlab_sim::Mind;
 
 use crate::cli;
@@ -57,10 +59,11 @@ impl Lab {
         self
     }
 
-    /// A protocol that can be run over a network.
+    /// The protocol of a scenario, for runs over a network.
     #[cfg(feature = "live")]
-    pub(crate) fn live(&self, name: &str) -> Option<&dyn live::Entry> {
-        self.live.get(name).map(AsRef::as_ref)
+    pub(crate) fn live(&self, scenario: &Scenario) -> &dyn live::Entry {
+        let entry = self.live.get(scenario.protocol.about.name);
+        entry.expect("whoever puts a protocol in puts it in twice").as_ref()
     }
 
     /// The protocols.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use byzlab_live::{Multiaddr, clients::Network, fresh_secret, unix_ns};
+use byzlab_live::{Multiaddr, ReplayError, clients::Network, fresh_secret, unix_ns};
 use byzlab_protocols::Span;
 use byzlab_scenarios::{
     explain, parse_span,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Lab,
-    live::{Genesis, Key, MAX_GENESIS, Own, Party as Seat, Read, public, secret},
+    live::{Genesis, Key, LiveError, MAX_GENESIS, Own, Party as Seat, Read, public, secret},
 };
 
 /// Options of `byzlab keygen`.
@@ -194,8 +194,7 @@ pub(crate) fn alone(path: &Path, lab: &Lab, output: &mut Output) -> Result<Statu
         clients: config.clients.or(seat.clients),
         http: config.http.map(client_network).transpose()?,
     };
-    let entry = lab.live(read.scenario.protocol.about.name);
-    let entry = entry.expect("the laboratory has every protocol twice");
+    let entry = lab.live(&read.scenario);
     catch_interrupts();
     let mut found = |line: &str| {
         let _ = output.line(line).and_then(|()| output.flush());
@@ -246,10 +245,14 @@ pub(crate) fn judge(args: &JudgeArgs, lab: &Lab, output: &mut Output) -> Result<
             format!("the node of party {missing} is missing: a run is judged from all of them");
         return Err(Failure::Usage(why));
     }
-    let entry = lab.live(read.scenario.protocol.about.name);
-    let entry = entry.expect("the laboratory has every protocol twice");
+    let entry = lab.live(&read.scenario);
     let run = entry.judge(&read, &folders);
-    let run = run.map_err(|error| network::failure(&read.scenario.name, &error))?;
+    let run = run.map_err(|error| match error {
+        LiveError::Replay(ReplayError::NeverSent { from, .. }) => Failure::Environment(format!(
+            "party {from} kept no journal of all that it sent: its folder was lost, or is another's"
+        )),
+        other => network::failure(&read.scenario.name, &other),
+    })?;
     let mut repeat = "byzlab judge".to_owned();
     args.nodes.iter().for_each(|path| repeat.push_str(&format!(" {}", path.display())));
     let report =

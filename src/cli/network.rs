@@ -28,8 +28,7 @@ mod with {
         text: &str,
         options: Options,
     ) -> Result<Run, Failure> {
-        let entry = lab.live(scenario.protocol.about.name);
-        let entry = entry.expect("the laboratory has every protocol twice");
+        let entry = lab.live(scenario);
         let place = if runtime == Runtime::Processes { Place::Processes } else { Place::Threads };
         let ask = Ask { scenario, text, options, place, up: None };
         let run = entry.run(&ask, &mut |_, _, _| Ok(!INTERRUPTED.load(Ordering::SeqCst)));

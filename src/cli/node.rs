@@ -66,8 +66,7 @@ fn member(
         let why = format!("party {party}: there are {} parties, from 0 on", scenario.n);
         return Err(Failure::Usage(why));
     }
-    let entry = lab.live(scenario.protocol.about.name);
-    let entry = entry.expect("the laboratory has every protocol twice");
+    let entry = lab.live(&scenario);
     let seat = Seat { text: &text, party, folder, listen, clients };
     entry.member(&scenario, &seat).map_err(|error| network::failure(&scenario.file, &error))?;
     Ok(Status::Expected)

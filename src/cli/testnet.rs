@@ -29,7 +29,12 @@ use crate::{
 
 /// Options of `byzlab testnet`.
 #[derive(Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    override_usage = "byzlab testnet <FILE>\n       byzlab testnet up <FILE>\n       byzlab testnet \
+                      <status|kill|restart|partition|heal|down>"
+)]
 pub(crate) struct TestnetArgs {
     #[command(flatten)]
     what: Option<What>,
@@ -216,8 +221,7 @@ fn run(
     up: Option<&Path>,
     look: Watch<'_>,
 ) -> Result<Run, Failure> {
-    let entry = lab.live(scenario.protocol.about.name);
-    let entry = entry.expect("the laboratory has every protocol twice");
+    let entry = lab.live(scenario);
     let options = Options { trace: up.is_none(), clock: None };
     let ask = Ask { scenario, text, options, place: Place::Processes, up };
     entry.run(&ask, look).map_err(|error| network::failure(&scenario.file, &error))

@@ -75,7 +75,8 @@ fn prepare(folder: &Path) -> Vec<PathBuf> {
     nodes
 }
 
-fn start(node: &Path) -> Child {
+/// Starts a node; gives what it says of where it is.
+fn start(node: &Path) -> (Child, String) {
     let mut command = byzlab(&["node", "--config", path(node)]);
     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = command.spawn().expect("it starts");
@@ -83,33 +84,38 @@ fn start(node: &Path) -> Child {
     let out = child.stdout.as_mut().expect("it is piped");
     BufReader::new(out).read_line(&mut line).expect("text");
     assert!(line.starts_with("party ") && line.contains("http://127.0.0.1:"), "{line}");
-    child
+    (child, line)
+}
+
+/// Asks as a client.
+fn ask(folder: &Path, words: &[&str]) -> String {
+    let network = folder.join("network.json");
+    let mut arguments = vec!["client", "--network", path(&network), "--timeout", "40s"];
+    arguments.extend(words);
+    let (status, out, err) = done(byzlab(&arguments));
+    assert_eq!(status, Some(0), "{err}");
+    out
+}
+
+/// Interrupts all nodes: they end in order.
+fn end(mut nodes: Nodes) {
+    for node in &nodes.0 {
+        let told = Command::new("kill").args(["-INT", &node.id().to_string()]).status();
+        assert!(told.expect("it runs").success());
+    }
+    for node in &mut nodes.0 {
+        assert_eq!(node.wait().expect("it ends").code(), Some(0));
+    }
 }
 
 #[test]
 fn parties_with_keys_of_their_own_serve_clients_and_are_judged() {
     let folder = folder("judged");
     let files = prepare(&folder);
-    let nodes = Nodes(files.iter().map(|node| start(node)).collect());
-    let network = folder.join("network.json");
-    let ask = |words: &[&str]| {
-        let mut arguments = vec!["client", "--network", path(&network), "--timeout", "40s"];
-        arguments.extend(words);
-        let (status, out, err) = done(byzlab(&arguments));
-        assert_eq!(status, Some(0), "{err}");
-        out
-    };
-    ask(&["put", "colour", "green"]);
-    assert_eq!(ask(&["get", "colour"]), "green\n");
-    let Nodes(children) = &nodes;
-    for node in children {
-        let told = Command::new("kill").args(["-INT", &node.id().to_string()]).status();
-        assert!(told.expect("it runs").success());
-    }
-    let mut nodes = nodes;
-    for node in &mut nodes.0 {
-        assert_eq!(node.wait().expect("it ends").code(), Some(0));
-    }
+    let nodes = Nodes(files.iter().map(|node| start(node).0).collect());
+    ask(&folder, &["put", "colour", "green"]);
+    assert_eq!(ask(&folder, &["get", "colour"]), "green\n");
+    end(nodes);
     let mut arguments = vec!["judge", "--json"];
     arguments.extend(files.iter().map(|node| path(node)));
     let (status, out, err) = done(byzlab(&arguments));
@@ -124,6 +130,32 @@ fn parties_with_keys_of_their_own_serve_clients_and_are_judged() {
     let (status, out, _) = done(byzlab(&arguments[..arguments.len() - 1]));
     assert_eq!(status, Some(2));
     assert!(out.contains("the node of party 3 is missing"), "{out}");
+    fs::remove_dir_all(&folder).expect("it was made here");
+}
+
+/// What it signed is gone with its folder: it must not sign again.
+#[test]
+fn a_node_that_lost_its_folder_stays_mute() {
+    let folder = folder("lost");
+    let files = prepare(&folder);
+    let mut nodes = Nodes(files.iter().map(|node| start(node).0).collect());
+    ask(&folder, &["put", "colour", "green"]);
+    nodes.0[3].kill().expect("it runs");
+    nodes.0[3].wait().expect("it ends");
+    fs::remove_dir_all(folder.join("party-3")).expect("it was there");
+    let (node, line) = start(&files[3]);
+    nodes.0[3] = node;
+    ask(&folder, &["put", "colour", "blue"]);
+    assert_eq!(ask(&folder, &["get", "colour"]), "blue\n");
+    let http = line.trim().rsplit("http://").next().expect("an address");
+    let metrics = super::get(http, "/metrics");
+    assert!(metrics.contains("byzlab_sent_messages_total 0\n"), "{metrics}");
+    end(nodes);
+    let mut arguments = vec!["judge"];
+    arguments.extend(files.iter().map(|node| path(node)));
+    let (status, _, err) = done(byzlab(&arguments));
+    assert_eq!(status, Some(5), "{err}");
+    assert!(err.contains("party 3 kept no journal of all that it sent"), "{err}");
     fs::remove_dir_all(&folder).expect("it was made here");
 }
 

@@ -9,6 +9,8 @@ mod machines;
 mod up;
 
 use std::{
+    io::{Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Command, Stdio},
 };
@@ -28,6 +30,16 @@ fn done(mut command: Command) -> (Option<i32>, String, String) {
     let output = command.output().expect("the binary runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// What an HTTP endpoint of this machine answers.
+fn get(address: &str, what: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let ask = format!("GET {what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes()).expect("it takes");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("text");
+    text
 }
 
 /// The objects of an output of one a line.
