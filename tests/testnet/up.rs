@@ -235,6 +235,7 @@ fn an_interrupt_ends_a_run_that_is_inconclusive() {
     assert_eq!(output.status.code(), Some(3), "{out}{err}");
     let verdict = &objects(&out)[0];
     assert_eq!(verdict["outcome"], "inconclusive", "{out}");
-    assert_eq!(verdict["properties"]["agreement"]["verdict"], "holds", "{out}");
+    // On a busy machine nothing may have been decided yet.
+    assert_ne!(verdict["properties"]["agreement"]["verdict"], "violated", "{out}");
     assert_eq!(verdict["properties"]["termination"]["verdict"], "undecided", "{out}");
 }
