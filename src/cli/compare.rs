@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::atomic::Ordering};
 
 use byzlab_scenarios::{
     MAX_FILE_BYTES, Registry,
-    compare::{self, Comparison, Sample, Shard, Table},
+    compare::{self, Comparison, Load, MAX_LOADS_BYTES, Sample, Shard, Table},
 };
 use clap::Args;
 use indicatif::ProgressBar;
@@ -28,7 +28,7 @@ pub(crate) struct CompareArgs {
         long,
         value_name = "I/M",
         value_parser = Shard::parse,
-        conflicts_with_all = ["json", "csv", "html"]
+        conflicts_with_all = ["json", "csv", "html", "loads"]
     )]
     shard: Option<Shard>,
     #[command(flatten)]
@@ -47,6 +47,9 @@ pub(crate) struct Forms {
     /// Write a page with plots.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Show in the page the loads of real networks, as `byzlab load --json` printed them.
+    #[arg(long, value_name = "FILE", requires = "html")]
+    loads: Option<PathBuf>,
 }
 
 /// So many runs are made before they are looked at.
@@ -59,7 +62,7 @@ pub(crate) fn compare(
 ) -> Result<Status, Failure> {
     let (name, bytes) = input::bytes(&args.file, MAX_FILE_BYTES)?;
     let comparison = Comparison::new(&name, &bytes, &args.set, args.seeds, registry)?;
-    args.forms.probe()?;
+    let loads = args.forms.probe()?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let numbers: Vec<u64> = shard.runs(comparison.runs()).collect();
     run::catch_interrupts();
@@ -93,7 +96,7 @@ pub(crate) fn compare(
         return Ok(status);
     }
     let table = Table::new(comparison, samples);
-    Ok(status.worse(args.forms.give(&table, registry, output)?))
+    Ok(status.worse(args.forms.give(&table, &loads, registry, output)?))
 }
 
 /// Makes these runs on all cores; after an interrupt those that are left are not begun.
@@ -115,15 +118,21 @@ fn made(
 }
 
 impl Forms {
-    /// Whether the files can be written: found out before anything is run.
-    pub(crate) fn probe(&self) -> Result<(), Failure> {
-        [&self.csv, &self.html].into_iter().flatten().try_for_each(|file| run::probe(file))
+    /// Reads the loads, and finds out whether the files can be written, before anything is run.
+    pub(crate) fn probe(&self) -> Result<Vec<Load>, Failure> {
+        [&self.csv, &self.html].into_iter().flatten().try_for_each(|file| run::probe(file))?;
+        let Some(file) = &self.loads else { return Ok(Vec::new()) };
+        let (name, bytes) = input::bytes(file, MAX_LOADS_BYTES)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Failure::Usage(format!("{name}: no loads: not UTF-8")))?;
+        compare::loads(&name, &text).map_err(|error| Failure::Usage(error.to_string()))
     }
 
     /// Gives a table in the forms that are asked for.
     pub(crate) fn give(
         &self,
         table: &Table,
+        loads: &[Load],
         registry: &Registry,
         output: &mut Output,
     ) -> Result<Status, Failure> {
@@ -131,7 +140,7 @@ impl Forms {
             run::write(file, compare::csv(table).as_bytes())?;
         }
         if let Some(file) = &self.html {
-            run::write(file, compare::page(table, registry).as_bytes())?;
+            run::write(file, compare::page(table, registry, loads).as_bytes())?;
         }
         let text = if self.json { compare::json_lines(table) } else { compare::text(table) };
         output.text(&text)?;

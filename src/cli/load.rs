@@ -2,7 +2,7 @@
 
 use byzlab_crypto::PartyId;
 use byzlab_live::clients::{
-    Reach,
+    Network, Reach,
     load::{Load, Outcome, Seen, load as put_load},
 };
 use byzlab_protocols::{Span, smr::MAX_PAYLOAD};
@@ -42,6 +42,9 @@ pub(crate) struct LoadArgs {
     /// When a request is given up.
     #[arg(long, default_value = "10s", value_parser = parse_span, value_name = "TIME")]
     timeout: Span,
+    /// What tells this load from others in --json, such as "synced".
+    #[arg(long, value_name = "TEXT", requires = "json")]
+    label: Option<String>,
     /// Ask for gets too, and check that what clients saw is linearizable.
     #[arg(long)]
     check: bool,
@@ -79,7 +82,7 @@ pub(crate) fn load(args: &LoadArgs, output: &mut Output) -> Result<Status, Failu
     };
     let verdict = args.check.then(|| check(&operations(&outcome.history)));
     match args.json {
-        true => output.line(&json(args, &outcome, verdict.as_ref()))?,
+        true => output.line(&json(args, &network, &outcome, verdict.as_ref()))?,
         false => output.text(&text(&outcome, verdict.as_ref()))?,
     }
     Ok(status(&outcome, verdict.as_ref()))
@@ -120,10 +123,16 @@ fn text(outcome: &Outcome, verdict: Option<&Linearizable>) -> String {
     verdict.map_or(text.clone(), |verdict| format!("{text}history  {verdict}\n"))
 }
 
-fn json(args: &LoadArgs, outcome: &Outcome, verdict: Option<&Linearizable>) -> String {
+fn json(
+    args: &LoadArgs,
+    network: &Network,
+    outcome: &Outcome,
+    verdict: Option<&Linearizable>,
+) -> String {
     let latency = &outcome.latency;
     serde_json::json!({
-        "schema": 1, "rate": args.rate, "size": args.size, "clients": args.clients,
+        "schema": 1, "protocol": network.protocol, "n": network.nodes.len(), "f": network.f,
+        "label": args.label, "rate": args.rate, "size": args.size, "clients": args.clients,
         "due": outcome.due, "done": outcome.done, "given_up": outcome.given_up,
         "unsent": outcome.unsent, "seconds": outcome.elapsed.as_secs_f64(),
         "per_second": per_second(outcome),

@@ -32,10 +32,10 @@ pub(crate) fn merge(
             .map_err(|_| Failure::Usage(format!("{name}: not a shard: not UTF-8")))?;
         files.push((name, text));
     }
-    args.forms.probe()?;
+    let loads = args.forms.probe()?;
     let table = merged(&files, registry).map_err(|error| match error {
         ShardError::Problems(problems) => Failure::from(problems),
         other => Failure::Usage(other.to_string()),
     })?;
-    args.forms.give(&table, registry, output)
+    args.forms.give(&table, &loads, registry, output)
 }

@@ -131,3 +131,59 @@ fn the_fitted_exponent_stands_beside_the_stated_one() {
     }
     assert!(page.contains("stated n^1"), "the linear one");
 }
+
+fn load(protocol: &str, label: &str, rate: u64, answered: u64) -> String {
+    serde_json::json!({
+        "schema": 1, "protocol": protocol, "n": 4, "f": 1, "label": label, "rate": rate,
+        "size": 512, "due": rate, "done": answered, "per_second": answered,
+        "latency_us": { "p50": 2500, "p99": 31_000, "max": 1_250_000 },
+    })
+    .to_string()
+}
+
+#[test]
+fn recorded_loads_are_drawn_and_what_they_hold_stays_text() {
+    let folder = folder("page-loads");
+    fs::write(folder.join("a.toml"), FILE).expect("it can be written");
+    let lines = [
+        load("pbft-classic", "<img src=x>", 1000, 987),
+        load("hotstuff-chained", "synced", 1000, 1000),
+        load("pbft-classic", "<img src=x>", 60_000, 2345),
+    ];
+    fs::write(folder.join("loads.jsonl"), lines.join("\n")).expect("it can be written");
+    let arguments = ["compare", "a.toml", "--seeds", "0..1", "--html", "a.html"];
+    let done = byzlab(&folder, &[&arguments[..], &["--loads", "loads.jsonl"]].concat());
+    assert_eq!(done.status, Some(0), "{}", done.err);
+    let page = fs::read_to_string(folder.join("a.html")).expect("it was written");
+    let (_, section) = page.split_once("<h2 id=\"load\">").expect("a section");
+    assert_eq!(section.matches("<svg ").count(), 3);
+    assert!(section.contains("pbft-classic, &lt;img src=x&gt;: 987 at 1000, 2345 at 60k"));
+    assert!(!page.contains("<img"), "what a file holds stays text");
+    let row = "pbft-classic, n = 4, 512 B, &lt;img src=x&gt;</th><td>60000</td><td>2345</td>\
+               <td>57655</td><td>2.5ms</td><td>31ms</td><td>1.25s</td>";
+    assert!(section.contains(row), "{section}");
+    let without = byzlab(&folder, &arguments);
+    assert_eq!(without.out, done.out, "loads change nothing of what is judged");
+    let page = fs::read_to_string(folder.join("a.html")).expect("it was written");
+    assert!(!page.contains("id=\"load\"") && page.contains("Throughput against load: that takes"));
+}
+
+#[test]
+fn wrong_loads_are_refused_before_anything_is_run() {
+    let folder = folder("page-wrong-loads");
+    fs::write(folder.join("a.toml"), FILE).expect("it can be written");
+    let one = load("pbft", "", 10, 10);
+    fs::write(folder.join("twice.jsonl"), format!("{one}\n{one}\n")).expect("written");
+    fs::write(folder.join("other.jsonl"), "{\"byzlab_shard\": 1}\n").expect("written");
+    let page = ["--html", "a.html"];
+    for (loads, more, told) in [
+        ("twice.jsonl", &page[..], "twice.jsonl:2: pbft, n = 4, 512 B"),
+        ("other.jsonl", &page[..], "other.jsonl:1: no load: missing field"),
+        ("none.jsonl", &page[..], "none.jsonl"),
+        ("twice.jsonl", &[], "--html"),
+    ] {
+        let done = byzlab(&folder, &[&["compare", "a.toml", "--loads", loads], more].concat());
+        assert_eq!((done.status, done.out.as_str()), (Some(2), ""), "{loads}: {}", done.err);
+        assert!(done.err.contains(told), "{loads}: {}", done.err);
+    }
+}

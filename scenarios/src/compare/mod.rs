@@ -7,6 +7,7 @@
 mod cross;
 mod fit;
 mod histogram;
+mod loads;
 mod measured;
 mod page;
 mod rows;
@@ -20,6 +21,7 @@ use byzlab_crypto::Digest;
 use crate::{Document, Options, Problem, Problems, Registry};
 
 pub use histogram::Histogram;
+pub use loads::{Latency, Load, LoadsError, MAX_LOADS_BYTES, loads};
 pub use measured::{Measured, Word};
 pub use page::page;
 pub use rows::{csv, json_lines};

@@ -1,6 +1,8 @@
 //! A comparison as one page: no script, nothing from elsewhere, readable in light and dark and
 //! without colour. What comes from the file is text and stays text.
 
+mod chart;
+mod loads;
 mod plots;
 mod svg;
 
@@ -9,7 +11,7 @@ use std::fmt::{self, Write};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Cell, GOOD_CASE, Measured, Stated, Table, Word,
+    Cell, GOOD_CASE, Load, Measured, Stated, Table, Word,
     cross::NO_ATTACK,
     stated::HEADS,
     text::{duration, short},
@@ -66,8 +68,11 @@ impl<'a> Corner<'a> {
     }
 }
 
-/// The page of a comparison.
-pub fn page(table: &Table, registry: &Registry) -> String {
+const NO_LOADS: &str = "Throughput against load: that takes recorded runs over a real network \
+                        (--loads), and these runs are simulated. ";
+
+/// The page of a comparison, and of the loads that were put on real networks.
+pub fn page(table: &Table, registry: &Registry, loads: &[Load]) -> String {
     let page = Page::new(table, registry);
     let comparison = &table.comparison;
     let mut out = String::new();
@@ -89,12 +94,14 @@ pub fn page(table: &Table, registry: &Registry) -> String {
     page.costs(&mut out);
     page.latencies(&mut out);
     page.cells(&mut out);
+    if !loads.is_empty() {
+        out.push_str(&loads::section(loads));
+    }
     let _ = write!(
         out,
-        "<h2>What is not here</h2>\n<p>Throughput against load: that takes recorded runs over a \
-         real network, and these runs are simulated. A property that holds over seeds is not \
-         proved.</p>\n<p class=\"soft\">byzlab {}, comparison <code>{:#}</code></p>\n</main>\n\
-         </body>\n</html>\n",
+        "<h2>What is not here</h2>\n<p>{}A property that holds over seeds is not proved.</p>\n\
+         <p class=\"soft\">byzlab {}, comparison <code>{:#}</code></p>\n</main>\n</body>\n</html>\n",
+        if loads.is_empty() { NO_LOADS } else { "" },
         env!("CARGO_PKG_VERSION"),
         comparison.digest()
     );

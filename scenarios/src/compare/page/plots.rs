@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::{
     Corner, Text,
-    svg::{Axis, Svg, apart, class},
+    chart::{Chart, Curve, WIDTH},
+    svg::{Axis, Svg, class},
 };
 use crate::{
     Registry,
@@ -30,14 +31,6 @@ const COSTS: [Cost; 4] = [
     Cost { name: "Signatures checked", of: |measured| measured.signatures_verified, stated: false },
 ];
 
-/// A curve: a protocol with its cost at each n.
-struct Curve<'a> {
-    protocol: &'a str,
-    series: usize,
-    points: Vec<(u64, f64)>,
-    label: String,
-}
-
 /// Cost against n in the good case, on logarithmic axes: a figure a cost. The corners are those
 /// of one network.
 pub(super) fn costs(
@@ -52,15 +45,15 @@ pub(super) fn costs(
             let points: Vec<_> = corners
                 .iter()
                 .filter_map(|corner| {
-                    Some((corner.n as u64, each(corner.good(protocol)?, cost.of)?))
+                    Some((corner.n as f64, each(corner.good(protocol)?, cost.of)?))
                 })
                 .collect();
             let label = label(registry, protocol, cost, &points);
-            Curve { protocol, series, points, label }
+            Curve { series, points, label }
         });
         let curves: Vec<_> = curves.filter(|curve| curve.points.len() > 1).collect();
         if !curves.is_empty() {
-            out.push_str(&figure(cost, &curves, &format!("cost-{name}-{at}")));
+            out.push_str(&figure(cost, curves, protocols, &format!("cost-{name}-{at}")));
         }
     }
     out
@@ -70,9 +63,14 @@ fn each(measured: &Measured, of: fn(&Measured) -> u64) -> Option<f64> {
     measured.per_decision(of(measured)).map(|tenths| tenths as f64 / 10.0)
 }
 
+fn fitted(points: &[(f64, f64)]) -> String {
+    let points: Vec<_> = points.iter().map(|(n, value)| (*n as u64, *value)).collect();
+    power(fit::exponent(&points))
+}
+
 /// The protocol with the exponent that fits, beside the stated one.
-fn label(registry: &Registry, protocol: &str, cost: &Cost, points: &[(u64, f64)]) -> String {
-    let fitted = power(fit::exponent(points));
+fn label(registry: &Registry, protocol: &str, cost: &Cost, points: &[(f64, f64)]) -> String {
+    let fitted = fitted(points);
     let about = registry.get(protocol).map(|entry| entry.about());
     match about.filter(|_| cost.stated) {
         Some(about) => {
@@ -83,83 +81,40 @@ fn label(registry: &Registry, protocol: &str, cost: &Cost, points: &[(u64, f64)]
     }
 }
 
-const WIDTH: f64 = 720.0;
-
-fn figure(cost: &Cost, curves: &[Curve<'_>], id: &str) -> String {
-    let (height, left, right, top, bottom) = (340.0, 62.0, 462.0, 14.0, 300.0);
-    let all = || curves.iter().flat_map(|curve| curve.points.iter());
-    let (Some(x), Some(y)) = (
-        Axis::of(all().map(|(n, _)| *n as f64), left, right),
-        Axis::of(all().map(|(_, value)| *value), bottom, top),
-    ) else {
-        return String::new();
+fn figure(cost: &Cost, curves: Vec<Curve>, protocols: &[&str], id: &str) -> String {
+    let chart = Chart {
+        title: format!("{} of a decision against n, good case", cost.name),
+        below: "n, the number of parties",
+        x: |n| format!("{n:.0}"),
+        y: |value| short(value as u64),
+        exact: |value| format!("{value:.1}"),
+        at: "at n =",
+        curves,
     };
-    let mut svg = Svg::new(WIDTH, height);
-    for tick in y.ticks(22.0) {
-        svg.line("grid", (left, y.at(tick)), (right, y.at(tick)));
-        svg.text("end soft", (left - 6.0, y.at(tick) + 4.0), &short(tick as u64));
-    }
-    let mut sizes: Vec<u64> = all().map(|(n, _)| *n).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    for n in &sizes {
-        svg.line("grid", (x.at(*n as f64), top), (x.at(*n as f64), bottom));
-        svg.text("mid soft", (x.at(*n as f64), bottom + 18.0), &n.to_string());
-    }
-    svg.text("mid soft", ((left + right) / 2.0, bottom + 34.0), "n, the number of parties");
-    let ends: Vec<_> = curves
-        .iter()
-        .filter_map(|curve| curve.points.last())
-        .map(|(_, last)| y.at(*last))
-        .collect();
-    for (curve, place) in curves.iter().zip(apart(&ends, 16.0, top + 6.0, bottom)) {
-        let points: Vec<_> =
-            curve.points.iter().map(|(n, value)| (x.at(*n as f64), y.at(*value))).collect();
-        svg.curve(&format!("curve {}", class(curve.series)), &points);
-        points.iter().for_each(|point| svg.mark(curve.series, *point));
-        if let Some(end) = points.last() {
-            svg.line("grid", (end.0 + 7.0, end.1), (right + 18.0, place));
-        }
-        svg.mark(curve.series, (right + 26.0, place));
-        svg.text("", (right + 36.0, place + 4.0), &curve.label);
-    }
-    let title = format!("{} of a decision against n, good case", cost.name);
-    let told: Vec<_> = curves
-        .iter()
-        .map(|curve| {
-            let points = curve.points.iter().map(|(n, value)| format!("{value:.1} at n = {n}"));
-            format!("{}: {}", curve.label, points.collect::<Vec<_>>().join(", "))
-        })
-        .collect();
-    let drawing = svg.finish(id, &title, &format!("{}.", told.join("; ")));
-    format!(
-        "<figure><figcaption>{}, on logarithmic axes</figcaption><div class=\"wide\" tabindex=\"0\" \
-         role=\"group\" aria-label=\"{}\">{drawing}</div></figure>\n{}",
-        Text(&title),
-        Text(&title),
-        numbers(curves, &sizes, &title)
-    )
+    chart.figure(id) + &numbers(&chart, protocols)
 }
 
 /// The same numbers as a table.
-fn numbers(curves: &[Curve<'_>], sizes: &[u64], title: &str) -> String {
+fn numbers(chart: &Chart, protocols: &[&str]) -> String {
+    let sizes = chart.places();
     let mut out = format!(
         "<details><summary>The numbers</summary><table><caption>{}</caption><thead><tr>\
          <th scope=\"col\" class=\"l\">protocol</th>",
-        Text(title)
+        Text(&chart.title)
     );
-    for n in sizes {
-        let _ = write!(out, "<th scope=\"col\">n = {n}</th>");
+    for n in &sizes {
+        let _ = write!(out, "<th scope=\"col\">n = {n:.0}</th>");
     }
     out.push_str("<th scope=\"col\">fitted</th></tr></thead><tbody>\n");
-    for curve in curves {
-        let _ = write!(out, "<tr><th scope=\"row\" class=\"l\">{}</th>", Text(curve.protocol));
-        for n in sizes {
+    for curve in &chart.curves {
+        let protocol = protocols.get(curve.series).copied().unwrap_or_default();
+        let _ = write!(out, "<tr><th scope=\"row\" class=\"l\">{}</th>", Text(protocol));
+        for n in &sizes {
             let value = curve.points.iter().find(|(own, _)| own == n);
             let value = value.map_or("-".to_owned(), |(_, value)| format!("{value:.1}"));
             let _ = write!(out, "<td>{value}</td>");
         }
-        let _ = writeln!(out, "<td>{}</td></tr>", power(fit::exponent(&curve.points)));
+        let _ = writeln!(out, "<td>{}</td></tr>", fitted(&curve.points));
     }
     out.push_str("</tbody></table></details>\n");
     out
