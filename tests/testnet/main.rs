@@ -1,6 +1,7 @@
 //! Real sockets and real processes: the same verdicts as in the simulator, whatever is killed.
 #![cfg(feature = "live")]
 
+mod clients;
 #[path = "../common/mod.rs"]
 mod common;
 mod kills;

@@ -1,8 +1,5 @@
 //! Clients of running nodes: what they were told is linearizable though a node is killed and comes
 //! back, nothing that was acknowledged is lost, and the judge knows what they asked for.
-#![cfg(feature = "live")]
-
-mod common;
 
 use std::{
     collections::BTreeSet,
@@ -38,6 +35,8 @@ use byzlab_live::{
     journal, replay,
     transport::{Counters, Inbound, LinkState},
 };
+
+use super::common;
 
 const N: usize = 4;
 /// Whatever a loaded machine does in between.
@@ -95,7 +94,7 @@ impl<P: Attack> Fleet<P> {
         let toml = format!(
             "protocol.{name} = {{ batch = 64 }}\nn = {N}\nseed = 9\n\
              workload.clients = {{ count = 3, rate = 10, requests = 1 }}\n\
-             [network]\ndelta = \"400ms\"\ndelay.constant = \"1ms\"\n"
+             [network]\ndelta = \"200ms\"\ndelay.constant = \"1ms\"\n"
         );
         let scenario = common::resolve(&Lab::new(), &toml, None);
         let scenario = scenario.unwrap_or_else(|problems| panic!("{problems}"));
