@@ -87,6 +87,7 @@ export class Diagram {
   draw() {
     const { context, colours } = this;
     this.items = [];
+    this.taken = [];
     context.globalAlpha = 1;
     context.fillStyle = colours.ground;
     context.fillRect(0, 0, this.width, this.height);
@@ -101,12 +102,14 @@ export class Diagram {
     this.views();
     this.lanes();
     const level = this.level();
+    const messages = level === 'bars' ? [] : this.messages(level);
     if (level === 'bars') this.bars();
-    else this.messages(level);
     drawCertificates(this);
     this.marks(level);
     if (this.parts >= 0) this.parting();
     this.violations();
+    // What they are called stands where nothing else is said.
+    if (level === 'full') this.labels(messages);
     this.pointer();
     context.restore();
     this.names();
@@ -261,7 +264,7 @@ export class Diagram {
     context.font = '12px system-ui, sans-serif';
   }
 
-  /// Messages one by one.
+  /// Messages one by one; gives those that are drawn.
   messages(level) {
     const { model } = this;
     const { from, to, stop } = this.visible();
@@ -285,7 +288,19 @@ export class Diagram {
       const [strong, kind] = key.split(' ').map(Number);
       this.lines(kinds.get(key), kind, level, strong === 1);
     }
-    if (level === 'full') this.labels(rows);
+    return rows;
+  }
+
+  /// Whether a text has room at a place.
+  free(x, y, width) {
+    return !this.taken.some(([left, top, size]) => (
+      Math.abs(top - y) < 15 && x < left + size + 6 && left < x + width + 6));
+  }
+
+  /// Writes a text, and keeps others away from it.
+  write(text, x, y, colour) {
+    tag(this.context, this.colours, text, x, y, colour);
+    this.taken.push([x, y, this.context.measureText(text).width]);
   }
 
   lines(rows, kind, level, strong) {
@@ -336,14 +351,11 @@ export class Diagram {
   /// The letters of contradicting messages, and what messages are where there is room.
   labels(rows) {
     const { context, colours, model } = this;
-    const taken = [];
-    const free = (x, y, width) => !taken.some(([left, top, size]) => (
-      Math.abs(top - y) < 15 && x < left + size + 6 && left < x + width + 6));
     for (const row of rows) {
       const [x0, y0, x1, y1] = this.segment(row);
       const letter = model.letters.get(model.run.send[row]);
       const places = [0.3, 0.5, 0.7, 0.15, 0.85].map((far) => [x0 + (x1 - x0) * far, y0 + (y1 - y0) * far]);
-      const place = places.find(([x, y]) => free(x - 7, y, 14));
+      const place = places.find(([x, y]) => this.free(x - 7, y, 14));
       if (letter !== undefined && place !== undefined) {
         const [x, y] = place;
         context.globalAlpha = this.related === null || this.related.has(row) ? 1 : 0.3;
@@ -355,7 +367,7 @@ export class Diagram {
         context.fillStyle = colours.bad;
         context.fillText(letter, x - 4, y + 1);
         context.globalAlpha = 1;
-        taken.push([x - 7, y, 14]);
+        this.taken.push([x - 7, y, 14]);
       }
     }
     for (const row of rows) {
@@ -363,10 +375,9 @@ export class Diagram {
       const text = model.kinds[model.kind(row)] ?? 'raw';
       const width = context.measureText(text).width;
       const [x, y] = [x0 + (x1 - x0) * 0.55 - width / 2, y0 + (y1 - y0) * 0.55];
-      if (Math.abs(x1 - x0) < width * 0.7 || !free(x, y, width)) continue;
+      if (Math.abs(x1 - x0) < width * 0.7 || !this.free(x, y, width)) continue;
       if (this.related !== null && !this.related.has(row)) continue;
-      taken.push([x, y, width]);
-      tag(context, colours, text, x, y, look(colours, model.kind(row)).colour);
+      this.write(text, x, y, look(colours, model.kind(row)).colour);
     }
   }
 
@@ -483,9 +494,9 @@ export class Diagram {
       const width = context.measureText(text).width;
       return x + 10 + width < this.width ? x + 10 : x - 10 - width;
     };
-    tag(context, colours, value, beside(value), y, colours.good);
+    this.write(value, beside(value), y, colours.good);
     const by = `\u25c6 ${list.join(' ')}`;
-    if (list.length > 0 && this.laneHeight > 60) tag(context, colours, by, beside(by), y + 14);
+    if (list.length > 0 && this.laneHeight > 60) this.write(by, beside(by), y + 14);
   }
 
   /// Each violation: crosses on the events that show it, joined by a ruled line.
@@ -514,7 +525,9 @@ export class Diagram {
       const [x, y] = places[places.length - 1];
       const width = context.measureText(`${property} violated`).width;
       const left = Math.min(x + 13, this.width - width - 6);
-      tag(context, colours, `${property} violated`, left, y - 15, colours.bad);
+      let above = y - 15;
+      while (above > TOP && !this.free(left, above, width)) above -= 15;
+      this.write(`${property} violated`, left, above, colours.bad);
     }
   }
 
