@@ -271,7 +271,7 @@ const NAMES: &[Row] = &[
     ),
     Row(
         "B18 commands",
-        "n = 1024\nf = 3\n[workload]\ncommands = 1000000",
+        "n = 1024\nf = 3\n[workload]\ncommands = 100000",
         &[Said(
             4,
             1,

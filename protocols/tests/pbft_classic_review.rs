@@ -8,8 +8,11 @@ use std::{
 use byzlab_crypto::{Claim, Committee, Digest, KeyRing, PartyId, Scheme, Signer};
 use byzlab_protocols::{
     Block, Command, Context, Effect, Effects, Leaders, Packet, Protocol, Request, Span, Time, View,
-    pbft_classic::{Commit, Params, PbftClassic, Prepare, Timer, ViewChange, Wire, WireViewChange},
-    smr::{Sync, check_request},
+    pbft_classic::{
+        Commit, MAX_WINDOW_BYTES, Params, PbftClassic, Prepare, Timer, ViewChange, Wire,
+        WireViewChange,
+    },
+    smr::{MAX_PAYLOAD, Sync, check_request},
 };
 
 const INSTANCE: Digest = Digest([3; 32]);
@@ -25,6 +28,8 @@ struct Room {
     sent: Vec<&'static str>,
     /// Sent to itself, or to all.
     wires: Vec<Wire>,
+    /// The bytes of the batches that it keeps.
+    kept: usize,
 }
 
 impl Room {
@@ -47,14 +52,18 @@ impl Room {
         let party = PbftClassic::new(&context, signers[party].clone(), &params);
         let client = keys.into_iter().next().expect("there is a client");
         let (timers, sent) = (BTreeMap::new(), Vec::new());
-        let (now, wires) = (Time::ZERO, Vec::new());
-        let mut room = Room { context, signers, client, party, now, timers, sent, wires };
+        let (now, wires, kept) = (Time::ZERO, Vec::new(), 0);
+        let mut room = Room { context, signers, client, party, now, timers, sent, wires, kept };
         room.act(|party, fx| party.start(None, fx));
         room
     }
 
     fn request(&self, seq: u64) -> Request {
-        let command = Command { seq, payload: b"put a 1".to_vec() };
+        self.request_of(seq, b"put a 1".to_vec())
+    }
+
+    fn request_of(&self, seq: u64, payload: Vec<u8>) -> Request {
+        let command = Command { seq, payload };
         let signed = self.client.sign(command).into_signed();
         check_request(&self.context, &signed).expect("the client's own")
     }
@@ -73,6 +82,9 @@ impl Room {
                 }
                 Effect::CancelTimer { timer, .. } => {
                     self.timers.remove(&timer);
+                }
+                Effect::Keep(block) => {
+                    self.kept += block.wire().map_or(0, |wire| wire.bytes());
                 }
                 _ => {}
             }
@@ -204,4 +216,52 @@ fn whoever_lacks_many_batches_gets_them_all_in_one_view() {
         _ => None,
     });
     assert_eq!(prepared.collect::<BTreeSet<_>>(), (1..=100).collect());
+}
+
+/// 128 slots are between the watermarks, and a block may have 4 MiB: a faulty primary could have half a
+/// gigabyte kept.
+#[test]
+fn what_a_primary_can_have_kept_between_the_watermarks_is_bounded() {
+    let mut room = Room::new();
+    let long: Vec<_> = (0..5).map(|seq| room.request_of(seq, vec![b'x'; MAX_PAYLOAD])).collect();
+    let mut propose = |slot, requests: &[Request]| {
+        let (view, before) = (View(1), room.sent.len());
+        let block = Block::unlinked(&room.signers[0], slot, view, requests);
+        let vote = room.signers[0].sign(Prepare { view, slot, digest: block.hash() }).into_signed();
+        let block = block.wire().expect("a proposed block has a wire form").clone();
+        room.give(0, &Wire::PrePrepare { vote, block });
+        (room.sent[before..].contains(&"prepare"), room.kept)
+    };
+    for slot in 1..=128 {
+        assert!(!propose(slot, &long[..4]).0, "a part of the window is less");
+        assert!(propose(slot, &long[..3]).0);
+    }
+    let (_, kept) = propose(128, &long);
+    assert!(kept > MAX_WINDOW_BYTES / 2 && kept <= MAX_WINDOW_BYTES, "{kept}");
+}
+
+#[test]
+fn a_primary_makes_no_batch_that_others_refuse() {
+    let (mut primary, mut backup) = (Room::of(0), Room::of(3));
+    let params = Params { checkpoint: 64, batch: 100, pipeline: 1, ..Params::default() };
+    primary.party = PbftClassic::new(&primary.context, primary.signers[0].clone(), &params);
+    for seq in 0..20 {
+        let request = primary.request_of(seq, vec![b'x'; MAX_PAYLOAD]);
+        primary.act(|party, fx| party.command(&request, fx));
+    }
+    let proposed = |room: &Room| {
+        let last = room.wires.iter().rev().find(|wire| matches!(wire, Wire::PrePrepare { .. }));
+        last.expect("it has proposed").clone()
+    };
+    let Wire::PrePrepare { vote, .. } = proposed(&primary) else { unreachable!("found so") };
+    let Prepare { view, slot, digest } = vote.body;
+    for by in 1..4 {
+        let commit = primary.signers[by].sign(Commit { view, slot, digest }).into_signed();
+        primary.give(by, &Wire::Commit(commit));
+    }
+    let next = proposed(&primary);
+    let Wire::PrePrepare { vote, block } = &next else { unreachable!("found so") };
+    assert_eq!((vote.body.slot, block.requests.len()), (2, 3), "the others wait");
+    backup.give(0, &next);
+    assert!(backup.sent.contains(&"prepare"));
 }

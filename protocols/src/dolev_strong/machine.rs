@@ -17,7 +17,7 @@ use crate::{
     Time, Values, View,
     durable::durable,
     effects::Shown,
-    smr::{MAX_PAYLOAD, MAX_PENDING},
+    smr::{MAX_PAYLOAD, MAX_SHARE, weight},
     value_digest,
 };
 
@@ -56,6 +56,8 @@ pub struct DolevStrong {
     ended: u64,
     /// What this party sends when it is its turn.
     inputs: VecDeque<Arc<[u8]>>,
+    /// How many bytes that is.
+    held: usize,
     /// V: two values at the most.
     extracted: Vec<Digest>,
     /// How many messages this party sent in this broadcast; the corrected rules do not ask.
@@ -96,6 +98,7 @@ impl Protocol for DolevStrong {
             broadcast: View::GENESIS,
             ended: 0,
             inputs: VecDeque::new(),
+            held: 0,
             extracted: Vec::new(),
             sent: 0,
             kept: BTreeMap::new(),
@@ -123,9 +126,11 @@ impl Protocol for DolevStrong {
 
     fn command(&mut self, request: &Request, fx: &mut Effects<Self>) {
         let value = &request.body().payload;
-        if value.len() > MAX_PAYLOAD || self.inputs.len() >= MAX_PENDING {
+        let held = self.held + weight(value.len());
+        if value.len() > MAX_PAYLOAD || held > MAX_SHARE {
             return fx.push(Effect::Refuse(Reject::Oversize));
         }
+        self.held = held;
         self.inputs.push_back(value.clone().into());
     }
 
@@ -191,6 +196,7 @@ impl DolevStrong {
         if self.sender() == self.me.party()
             && let Some(value) = self.inputs.pop_front()
         {
+            self.held -= weight(value.len());
             let digest = value_digest(&value);
             self.extracted.push(digest);
             self.persist(fx);

@@ -27,7 +27,8 @@ impl PbftClassic {
             {
                 return;
             }
-            let requests = self.pool.next(self.params.batch, |id| self.taken.contains(id));
+            let (batch, most) = (self.params.batch, self.slot_bytes());
+            let requests = self.pool.next(batch, most, |id| self.taken.contains(id));
             if requests.is_empty() {
                 return;
             }
@@ -185,6 +186,9 @@ impl PbftClassic {
         let decided = entry.committed.as_ref().is_some_and(|of| of.statement().digest != digest);
         if decided || !(self.rules.accepts)(before, digest) {
             return fx.refuse("another batch was accepted for the slot");
+        }
+        if block.wire().is_some_and(|wire| wire.bytes() > self.slot_bytes()) {
+            return fx.refuse("a batch of more bytes than a slot may have");
         }
         if before != Some(digest) || !self.holds(slot, &digest) {
             self.learn_requests(block, fx);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Effects, Target,
-    smr::{Block, Sync},
+    smr::{Block, MAX_BLOCK_BYTES, Sync},
 };
 
 impl PbftClassic {
@@ -40,7 +40,8 @@ impl PbftClassic {
 
     /// Line 10: sends on the requests that wait longest and are in no batch that was accepted.
     pub(super) fn forward_requests(&mut self, to: Target, fx: &mut Effects<Self>) {
-        let requests = self.pool.next(MAX_FORWARDED, |id| self.taken.contains(id));
+        let taken = |id: &_| self.taken.contains(id);
+        let requests = self.pool.next(MAX_FORWARDED, MAX_BLOCK_BYTES, taken);
         if requests.is_empty() {
             return;
         }

@@ -19,8 +19,12 @@ use crate::{
     Stored, Tag, Time, Values, View,
     durable::durable,
     effects::Shown,
-    smr::{Block, Fetcher, Ledger, MAX_PAYLOAD, Pool, Snapshot},
+    smr::{Block, Fetcher, Ledger, MAX_BLOCK_BYTES, MAX_PAYLOAD, OVERHEAD, Pool, Snapshot},
 };
+
+/// The most bytes of the batches that a primary can have between the watermarks, about: a faulty one
+/// costs every party as much in each view that it leads.
+pub const MAX_WINDOW_BYTES: usize = 32 << 20;
 
 /// The timers of a party.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -158,6 +162,13 @@ impl PbftClassic {
         2 * self.params.checkpoint
     }
 
+    /// The most bytes of a batch: all between the watermarks have [`MAX_WINDOW_BYTES`], and each has
+    /// room for one request of any length.
+    pub(super) fn slot_bytes(&self) -> usize {
+        let part = MAX_WINDOW_BYTES / self.window() as usize;
+        part.clamp(MAX_PAYLOAD + 5 * OVERHEAD, MAX_BLOCK_BYTES)
+    }
+
     /// The slot up to which nothing is kept: stable, and executed here or too far behind to be.
     pub(super) fn low(&self) -> u64 {
         let stable = self.stable();
@@ -270,7 +281,7 @@ impl Protocol for PbftClassic {
             changes: BTreeMap::new(),
             early: Early::new(),
             claims: BTreeMap::new(),
-            pool: Pool::default(),
+            pool: Pool::new(context),
             taken: BTreeSet::new(),
             fetcher: Fetcher::default(),
             asking: None,

@@ -119,7 +119,7 @@ mod wire;
 
 use byzlab_crypto::PartyId;
 
-pub use machine::{Entry, PbftClassic, Record, Timer};
+pub use machine::{Entry, MAX_WINDOW_BYTES, PbftClassic, Record, Timer};
 pub use rules::{PUBLISHED, Place, Rules};
 pub use statements::{
     Checkpoint, Commit, Committed, NewView, Prepare, Prepared, Stable, ViewChange, null,

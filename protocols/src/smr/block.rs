@@ -86,7 +86,7 @@ impl WireBlock {
 }
 
 /// What a request takes beside its payload.
-pub(super) const OVERHEAD: usize = 80;
+pub(crate) const OVERHEAD: usize = 80;
 
 /// A block whose hash, signature and requests were checked. Genesis is one by definition.
 #[derive(Clone)]

@@ -78,6 +78,12 @@ impl Ledger {
         self.log
     }
 
+    /// How many requests were executed.
+    pub fn executed(&self) -> u64 {
+        let ranges = self.clients.values().flat_map(|client| &client.ranges);
+        ranges.fold(0_u64, |sum, (start, end)| sum.saturating_add((end - start).saturating_add(1)))
+    }
+
     /// Whether a request was executed.
     pub fn is_executed(&self, id: &RequestId) -> bool {
         self.clients.get(&id.client).is_some_and(|client| client.contains(id.seq))
@@ -225,6 +231,8 @@ mod tests {
         let ranges: Vec<_> = client.ranges.clone().into_iter().collect();
         assert_eq!(ranges, [(0, 0), (3, 5), (8, 9), (u64::MAX, u64::MAX)]);
         assert!(!client.contains(1) && !client.contains(6) && client.contains(4));
+        let clients = BTreeMap::from([(PartyId(0), client.clone()), (PartyId(1), client)]);
+        assert_eq!(Ledger { clients, ..Ledger::default() }.executed(), 2 * 7);
     }
 
     #[test]

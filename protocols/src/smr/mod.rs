@@ -9,7 +9,7 @@
 //!   (corrections C1). The proposer signs the header, which makes two blocks of one view proof
 //!   against it.
 //! - [`Chain`]: the blocks that a party holds, the log that it decided, what extends what.
-//! - [`Pool`]: requests that wait.
+//! - [`Pool`]: requests that wait, a share for each client.
 //! - [`KeyValue`]: the application.
 //! - [`Ledger`], [`Snapshot`]: what protocols whose log consists of slots hold of it instead of a
 //!   chain, and hand on to whoever is behind.
@@ -26,12 +26,12 @@ mod replica;
 mod request;
 
 pub use application::KeyValue;
-pub(crate) use block::payload_digest;
 pub use block::{Block, Header, MAX_BATCH, MAX_BLOCK_BYTES, WireBlock};
+pub(crate) use block::{OVERHEAD, payload_digest};
 pub use chain::Chain;
 pub use commits::{Commit, Commitment, Commits, Taken, conflict};
 pub use fetch::{Fetcher, MAX_WANTED, WINDOW};
 pub use ledger::{Ledger, Snapshot, log_digest};
-pub use pool::{MAX_PENDING, Pool};
+pub use pool::{MAX_SHARE, MAX_WAITING, Pool, weight};
 pub use replica::{MAX_BODIES_BYTES, Ordered, Replica, Sync, bodies, check_sync, sync_tag};
 pub use request::{Command, MAX_PAYLOAD, Request, RequestId, check_request};

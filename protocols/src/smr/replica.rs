@@ -108,7 +108,7 @@ impl Replica {
             me,
             batch,
             chain: Chain::new(context.committee.instance()),
-            pool: Pool::default(),
+            pool: Pool::new(context),
             fetcher: Fetcher::default(),
             application: KeyValue::default(),
             headers: BTreeMap::new(),

@@ -239,7 +239,7 @@ static CRASH: &[Field] = &[
 static WORKLOAD: &[Field] = &[
     field(
         "commands",
-        Kind::Integer { min: 1, max: 1_000_000 },
+        Kind::Integer { min: 1, max: 100_000 },
         Default::Is("20"),
         "So many requests of one client, all at time 0 (broadcasts, for Dolev-Strong)",
     ),
