@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use byzlab_crypto::{Digest, Evidence};
-use byzlab_protocols::{Attack, Packet, Protocol, Time};
+use byzlab_protocols::{Attack, Packet, Time};
 use byzlab_sim::{Mind, Outcome as Ended, Setup, World, minds};
 use byzlab_trace::{Observer, Record, TraceWriter};
 
@@ -90,13 +90,11 @@ pub fn prepare<P: Attack>(scenario: &Scenario, options: &Options, keys: &KeySour
 }
 
 /// What is left of a run that was made from a [`prepare`]d setup.
-pub struct Remains<P: Protocol> {
+pub struct Remains {
     /// Where it ran.
     pub runtime: &'static str,
     /// Those who watched it.
     pub observers: Vec<Box<dyn Observer>>,
-    /// The packets that honest parties received, for forensics.
-    pub witnessed: Vec<Arc<Packet<P>>>,
     /// Why it ended.
     pub stopped_by: StoppedBy,
     /// When it ended, in the scenario's time.
@@ -105,18 +103,26 @@ pub struct Remains<P: Protocol> {
     pub timing: Timing,
 }
 
-/// The verdict on a run.
+/// The verdict on a run. The packets that honest parties received are asked for only if somebody is
+/// to be found guilty by them.
+///
+/// # Errors
+/// That of `witnessed`.
 ///
 /// # Panics
 /// If the judge is not among the observers.
-pub fn conclude<P: Attack>(scenario: &Scenario, remains: Remains<P>) -> Run {
+pub fn conclude<P: Attack, E>(
+    scenario: &Scenario,
+    remains: Remains,
+    witnessed: impl FnOnce() -> Result<Vec<Arc<Packet<P>>>, E>,
+) -> Result<Run, E> {
     let Watched { mut judge, trace, .. } = Watched::of(remains.observers);
     if must_accuse(scenario, &judge) {
-        let evidence = P::forensics(judge.context(), &remains.witnessed);
+        let evidence = P::forensics(judge.context(), &witnessed()?);
         judge.accuse(&evidence, remains.end);
     }
     let Remains { runtime, stopped_by, end, timing, .. } = remains;
-    Run {
+    Ok(Run {
         runtime,
         verdict: judge.verdict(scenario, end, stopped_by == StoppedBy::Quiet),
         metrics: judge.metrics(),
@@ -127,7 +133,7 @@ pub fn conclude<P: Attack>(scenario: &Scenario, remains: Remains<P>) -> Run {
         trace,
         noted: judge.noted().to_vec(),
         nondeterministic: false,
-    }
+    })
 }
 
 /// Whether the guilty have to be looked for in what was received.

@@ -83,6 +83,9 @@ pub(crate) enum Failure {
     /// The environment would not let us.
     #[cfg(feature = "live")]
     Environment(String),
+    /// Somebody interrupted before anything was run.
+    #[cfg(feature = "live")]
+    Interrupted(String),
     /// A fault of byzlab itself.
     #[cfg(feature = "live")]
     Internal(String),
@@ -270,6 +273,11 @@ fn tell(failure: &Failure, json: bool, output: &mut Output) -> Status {
         Failure::Environment(message) => {
             say("", message, json, output);
             Status::Environment
+        }
+        #[cfg(feature = "live")]
+        Failure::Interrupted(message) => {
+            say("", message, json, output);
+            Status::Inconclusive
         }
         #[cfg(feature = "live")]
         Failure::Internal(message) => {

@@ -7,13 +7,15 @@ use crate::Lab;
 
 #[cfg(feature = "live")]
 mod with {
-    use std::sync::atomic::Ordering;
+    use byzlab_live::FleetError;
 
     use super::*;
     use crate::{
-        cli::run::INTERRUPTED,
+        cli::run::goes_on,
         live::{Ask, LiveError, Place, refuse},
     };
+
+    pub(crate) use crate::live::abandon;
 
     pub(crate) fn honours(runtime: Runtime, scenario: &Scenario) -> Result<(), Failure> {
         let Some(why) = refuse(scenario) else { return Ok(()) };
@@ -21,24 +23,29 @@ mod with {
         Err(Failure::CannotHonour(format!("{file}: --runtime {runtime} cannot honour this: {why}")))
     }
 
+    /// Makes a run; nothing if somebody interrupted before it began.
     pub(crate) fn run(
         lab: &Lab,
         runtime: Runtime,
         scenario: &Scenario,
         text: &str,
         options: Options,
-    ) -> Result<Run, Failure> {
+    ) -> Result<Option<Run>, Failure> {
         let entry = lab.live(scenario);
         let place = if runtime == Runtime::Processes { Place::Processes } else { Place::Threads };
-        let ask = Ask { scenario, text, options, place, up: None };
-        let run = entry.run(&ask, &mut |_, _, _| Ok(!INTERRUPTED.load(Ordering::SeqCst)));
-        run.map_err(|error| failure(&scenario.file, &error))
+        let ask = Ask { scenario, text, options, place, up: None, go_on: &goes_on };
+        let run = entry.run(&ask, &mut |_, _, _| Ok(goes_on()));
+        match run {
+            Err(LiveError::Fleet(FleetError::Interrupted)) => Ok(None),
+            run => run.map(Some).map_err(|error| failure(&scenario.file, &error)),
+        }
     }
 
     /// What kept a run from its verdict: journals that are not those of a run are our fault.
     pub(crate) fn failure(file: &str, error: &LiveError) -> Failure {
         let text = format!("{file}: {error}");
         match error {
+            LiveError::Fleet(FleetError::Interrupted) => Failure::Interrupted(text),
             LiveError::Fleet(_) | LiveError::Folder(_) => Failure::Environment(text),
             LiveError::Journal(_) | LiveError::Replay(_) => Failure::Internal(text),
         }
@@ -61,12 +68,14 @@ mod without {
         scenario: &Scenario,
         _text: &str,
         _options: Options,
-    ) -> Result<Run, Failure> {
+    ) -> Result<Option<Run>, Failure> {
         Err(honours(runtime, scenario).expect_err("it always refuses"))
     }
+
+    pub(crate) fn abandon() {}
 }
 
 #[cfg(feature = "live")]
-pub(crate) use with::{failure, honours, run};
+pub(crate) use with::{abandon, failure, honours, run};
 #[cfg(not(feature = "live"))]
-pub(crate) use without::{honours, run};
+pub(crate) use without::{abandon, honours, run};

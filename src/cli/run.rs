@@ -171,10 +171,16 @@ fn documents(
     if wrong.is_empty() { Ok((documents, kept)) } else { Err(Failure::Files(wrong)) }
 }
 
+/// Whether nobody has interrupted.
+pub(crate) fn goes_on() -> bool {
+    !INTERRUPTED.load(Ordering::SeqCst)
+}
+
 /// The first interrupt stops cleanly, the second at once.
 pub(crate) fn catch_interrupts() {
     let _ = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            network::abandon();
             std::process::exit(Status::Inconclusive as i32);
         }
     });
@@ -187,7 +193,8 @@ struct Suite<'a> {
     total: u64,
 }
 
-type Result3 = Result<(Scenario, Run), Failure>;
+/// A run, unless somebody interrupted before it began.
+type Made = Result<Option<(Scenario, Run)>, Failure>;
 
 impl Suite<'_> {
     fn run<'b>(&mut self, jobs: impl Iterator<Item = Job<'b>>) -> Result<Status, Failure> {
@@ -200,17 +207,16 @@ impl Suite<'_> {
             // Real networks get the machine for themselves.
             let most = if self.args.runtime == [Runtime::Sim] { CHUNK } else { 1 };
             let chunk: Vec<_> = jobs.by_ref().take(most).collect();
-            let runs: Vec<Option<Result3>> = chunk
+            let runs: Vec<Made> = chunk
                 .par_iter()
                 .map(|job| {
-                    let run = (!INTERRUPTED.load(Ordering::SeqCst)).then(|| self.one(job));
+                    let run = if goes_on() { self.one(job) } else { Ok(None) };
                     progress.inc(1);
                     run
                 })
                 .collect();
             for (job, run) in chunk.iter().zip(runs) {
-                let Some(run) = run else { continue };
-                let (scenario, run) = run?;
+                let Some((scenario, run)) = run? else { continue };
                 let repeat = repeat(self.args, job, scenario.seed);
                 status = status.worse(Status::of(run.verdict.outcome));
                 if run.nondeterministic {
@@ -250,7 +256,7 @@ impl Suite<'_> {
         Ok(status)
     }
 
-    fn one(&self, job: &Job<'_>) -> Result3 {
+    fn one(&self, job: &Job<'_>) -> Made {
         let registry = self.lab.registry();
         let scenario = job.document.resolve(job.seed, registry)?;
         let options = Options { trace: self.records(), clock: self.args.timing.then_some(clock) };
@@ -258,7 +264,11 @@ impl Suite<'_> {
             self.simulated(&scenario, &options)
         } else {
             let text = explain(job.document, &scenario, registry);
-            network::run(self.lab, job.runtime, &scenario, &text, self.drawable(options))?
+            let options = self.drawable(options);
+            match network::run(self.lab, job.runtime, &scenario, &text, options)? {
+                Some(run) => run,
+                None => return Ok(None),
+            }
         };
         if self.records() {
             let repeat = repeat(self.args, job, scenario.seed);
@@ -268,7 +278,7 @@ impl Suite<'_> {
             let evidence = EvidenceFile::of(&scenario, &run).map_err(Failure::Usage)?;
             write(file, evidence.text().as_bytes())?;
         }
-        Ok((scenario, run))
+        Ok(Some((scenario, run)))
     }
 
     fn simulated(&self, scenario: &Scenario, options: &Options) -> Run {

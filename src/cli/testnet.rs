@@ -4,7 +4,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
 };
 
 use byzlab_live::{Crew, FleetError, SeatState, Status as Shown};
@@ -20,7 +19,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{
     Failure, Status, input, network,
     output::Output,
-    run::{INTERRUPTED, Runtime, catch_interrupts, parse_seed},
+    run::{Runtime, catch_interrupts, goes_on, parse_seed},
 };
 use crate::{
     Lab,
@@ -176,7 +175,7 @@ fn once(what: &What, lab: &Lab, output: &mut Output) -> Result<Status, Failure> 
     let view = View::new(scenario.n);
     let run = run(lab, &scenario, &text, None, &mut |_, _, shown| {
         view.show(shown);
-        Ok(!INTERRUPTED.load(Ordering::SeqCst))
+        Ok(goes_on())
     });
     view.clear();
     print(what, &scenario, &run?, output)
@@ -185,6 +184,7 @@ fn once(what: &What, lab: &Lab, output: &mut Output) -> Result<Status, Failure> 
 fn up(what: &What, folder: &Path, lab: &Lab, output: &mut Output) -> Result<Status, Failure> {
     let (scenario, text) = scenario(what, lab.registry())?;
     let refused = |error: std::io::Error| Failure::Io(folder.display().to_string(), error);
+    let made = !folder.exists();
     fs::create_dir_all(folder).map_err(refused)?;
     let control = Control::listen(folder, scenario.sync).map_err(refused)?;
     if fs::read_dir(folder).map_err(refused)?.count() > 1 {
@@ -203,8 +203,13 @@ fn up(what: &What, folder: &Path, lab: &Lab, output: &mut Output) -> Result<Stat
                 let _ = output.text(&table(&states)).and_then(|()| output.flush());
             }
         }
-        Ok(control.serve(crew) && !INTERRUPTED.load(Ordering::SeqCst))
+        Ok(control.serve(crew) && goes_on())
     });
+    drop(control);
+    if made && run.is_err() {
+        // Only if nothing is in it.
+        let _ = fs::remove_dir(folder);
+    }
     print(what, &scenario, &run?, output)
 }
 
@@ -223,7 +228,7 @@ fn run(
 ) -> Result<Run, Failure> {
     let entry = lab.live(scenario);
     let options = Options { trace: up.is_none(), clock: None };
-    let ask = Ask { scenario, text, options, place: Place::Processes, up };
+    let ask = Ask { scenario, text, options, place: Place::Processes, up, go_on: &goes_on };
     entry.run(&ask, look).map_err(|error| network::failure(&scenario.file, &error))
 }
 
@@ -274,16 +279,20 @@ fn tell(
 
 fn table(states: &[SeatState]) -> String {
     let mut out = format!(
-        "{:<6} {:<5} {:>7} {:>6} {:>8} {:>9}   {:<21} http\n",
+        "{:<6} {:<6} {:>7} {:>6} {:>8} {:>9}   {:<21} http\n",
         "party", "state", "process", "view", "decided", "executed", "clients"
     );
     for state in states {
         let or = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let Shown { view, decided, executed, .. } = state.status;
         out += &format!(
-            "{:<6} {:<5} {:>7} {:>6} {:>8} {:>9}   {:<21} {}\n",
+            "{:<6} {:<6} {:>7} {:>6} {:>8} {:>9}   {:<21} {}\n",
             state.party.0,
-            if state.up { "up" } else { "down" },
+            match &state.failed {
+                _ if state.up => "up",
+                None => "down",
+                Some(_) => "failed",
+            },
             or(state.pid.map(|pid| pid.to_string())),
             view.0,
             decided,
@@ -291,6 +300,10 @@ fn table(states: &[SeatState]) -> String {
             or(state.clients.map(|address| address.to_string())),
             or(state.http.map(|address| format!("http://{address}"))),
         );
+    }
+    for state in states {
+        let failed = state.failed.iter();
+        failed.for_each(|why| out += &format!("party {} failed: {why}\n", state.party));
     }
     out
 }

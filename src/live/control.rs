@@ -2,8 +2,12 @@
 //! a JSON object a line.
 
 use std::{
+    fs::File,
     io::{self, BufRead, BufReader, Read, Write},
-    os::unix::net::{UnixListener, UnixStream},
+    os::{
+        fd::AsRawFd,
+        unix::net::{UnixListener, UnixStream},
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -62,7 +66,7 @@ impl Control {
     /// # Errors
     /// Another network is up there, or the system does not allow it.
     pub(crate) fn listen(folder: &Path, sync: bool) -> io::Result<Control> {
-        let path = folder.join(SOCKET);
+        let (_open, path) = socket(folder)?;
         if UnixStream::connect(&path).is_ok() {
             let why = "a network is up in this folder already";
             return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
@@ -71,7 +75,7 @@ impl Control {
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
         listener.set_nonblocking(true)?;
-        Ok(Control { listener, sync, path })
+        Ok(Control { listener, sync, path: folder.join(SOCKET) })
     }
 
     /// Does what is asked for now, if anything is; says whether to go on.
@@ -103,6 +107,24 @@ impl Drop for Control {
     }
 }
 
+/// The most bytes of a name that every system takes for a socket.
+const MAX_NAME: usize = 100;
+
+/// A name for the socket in a folder that is short enough, for as long as the folder is open: the
+/// system takes no long ones.
+fn socket(folder: &Path) -> io::Result<(File, PathBuf)> {
+    let (open, path) = (File::open(folder)?, folder.join(SOCKET));
+    if path.as_os_str().len() <= MAX_NAME {
+        return Ok((open, path));
+    }
+    let short = PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd()));
+    if !short.exists() {
+        let why = format!("a socket in it has a name of more than {MAX_NAME} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidFilename, why));
+    }
+    Ok((open, short.join(SOCKET)))
+}
+
 fn heard(stream: &UnixStream) -> io::Result<Result<Order, String>> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -123,7 +145,13 @@ fn obey(crew: &mut dyn Crew, order: &Order) -> Result<Answer, FleetError> {
             (Order::Kill(_), false) => return refused(format!("party {party} is down already")),
             (Order::Kill(_), true) => crew.kill(PartyId(*party))?,
             (_, true) => return refused(format!("party {party} is up already")),
-            (_, false) => crew.restart(PartyId(*party), DiskAfter::Kept)?,
+            (_, false) => {
+                crew.restart(PartyId(*party), DiskAfter::Kept)?;
+                let state = crew.states().swap_remove(usize::from(*party));
+                if let Some(why) = state.failed {
+                    return refused(format!("party {party} does not come back: {why}"));
+                }
+            }
         }
     }
     match order {
@@ -160,7 +188,8 @@ fn parted(groups: &[Vec<u16>], n: usize) -> Result<Vec<PartySet>, String> {
 /// # Errors
 /// None is up there.
 pub(crate) fn ask(folder: &Path, order: &Order) -> io::Result<Answer> {
-    let mut stream = UnixStream::connect(folder.join(SOCKET))?;
+    let (_open, path) = socket(folder)?;
+    let mut stream = UnixStream::connect(path)?;
     let text = serde_json::to_string(order).map_err(io::Error::other)?;
     writeln!(stream, "{text}")?;
     let mut line = String::new();

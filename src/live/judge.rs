@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use byzlab_crypto::PartyId;
-use byzlab_live::{Faults, Home, Owner, Parts, Replay, journal, replay};
+use byzlab_live::{Faults, Home, Owner, Parts, Replay, Replayed, journal, replay};
 use byzlab_protocols::Attack;
 use byzlab_scenarios::{Remains, Run, Scenario, StoppedBy, Timing, conclude};
 use byzlab_sim::{Outcome, Setup};
@@ -18,6 +18,8 @@ pub(crate) struct Ended {
     pub outcome: Outcome,
     /// Whether it had all the time that its scenario gives it.
     pub whole: bool,
+    /// Which parties failed, and why: not by what they did, but by what they ran on.
+    pub failed: Vec<(PartyId, String)>,
     /// A clock, and when it started.
     pub clock: Option<(fn() -> Duration, Duration)>,
 }
@@ -30,18 +32,29 @@ pub(crate) fn judge<P: Attack>(
     ended: &Ended,
 ) -> Result<Run, LiveError> {
     let context = setup.context.clone();
-    let lives = PartyId::all(homes.len())
-        .zip(homes)
-        .map(|(party, home)| journal::read(&home.journals(), &Owner::of::<P>(&context, party)));
-    let lives = lives.collect::<Result<Vec<_>, _>>()?;
+    let open = || {
+        let owned = PartyId::all(homes.len()).zip(homes);
+        let lives = owned
+            .map(|(party, home)| journal::open(&home.journals(), &Owner::of::<P>(&context, party)));
+        lives.collect::<Result<Vec<_>, _>>()
+    };
     let limit = setup.stop.time;
-    let replayed = replay(Replay {
-        parts: Parts::of(&setup),
-        faults: Faults::of(&setup),
-        observers: setup.observers,
-        show: setup.show,
-        lives,
-    })?;
+    let honest = ended.failed.iter().filter(|(party, _)| !setup.corrupted.contains(*party));
+    let failed: Vec<_> =
+        honest.map(|(party, why)| format!("party {party} failed: {why}")).collect();
+    let (parts, faults) = (Parts::of(&setup), Faults::of(&setup));
+    let again = |observers, witness| -> Result<Replayed<P>, LiveError> {
+        Ok(replay(Replay {
+            parts: parts.clone(),
+            faults: faults.clone(),
+            observers,
+            show: setup.show,
+            known: (!failed.is_empty()).then(|| failed.join("; ")),
+            witness,
+            lives: open()?,
+        })?)
+    };
+    let replayed = again(setup.observers, false)?;
     let stopped_by = match ended.outcome {
         _ if replayed.panicked => StoppedBy::Panic,
         Outcome::Done => StoppedBy::Decisions,
@@ -54,7 +67,6 @@ pub(crate) fn judge<P: Attack>(
     let remains = Remains {
         runtime: ended.runtime,
         observers: replayed.observers,
-        witnessed: replayed.witnessed,
         stopped_by,
         end: if late { replayed.end.max(limit) } else { replayed.end },
         timing: Timing {
@@ -63,5 +75,7 @@ pub(crate) fn judge<P: Attack>(
             checked: context.committee.ring().checked() + context.clients.checked(),
         },
     };
-    Ok(conclude(scenario, remains))
+    // Whom to blame for a disagreement is seen in what was received: that takes memory, and is made
+    // when it is needed.
+    conclude(scenario, remains, || Ok(again(Vec::new(), true)?.witnessed))
 }

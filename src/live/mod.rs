@@ -4,6 +4,7 @@ mod control;
 mod genesis;
 mod judge;
 mod refuse;
+mod scratch;
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +16,7 @@ use std::{
 
 use byzlab_crypto::{Digest, PartyId};
 use byzlab_live::{
-    Alone, Common, FleetError, Found, Home, Launch, Look, Member, Multiaddr, Plan, Processes,
+    Alone, Common, Crew, FleetError, Found, Home, Launch, Look, Member, Multiaddr, Plan, Processes,
     Threads, clients::Network, conduct, journal::JournalError,
 };
 use byzlab_protocols::{Attack, Time};
@@ -26,6 +27,8 @@ pub(crate) use control::{Answer, Control, Order, ask};
 pub(crate) use genesis::{Genesis, Key, MAX_GENESIS, Read, Seat as Party, public, secret};
 pub(crate) use judge::{Ended, judge};
 pub(crate) use refuse::refuse;
+use scratch::Scratch;
+pub(crate) use scratch::abandon;
 
 /// Where a run is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +79,8 @@ pub(crate) struct Ask<'a> {
     /// A network that is to be kept up until somebody ends it, in this folder, with services for
     /// clients.
     pub up: Option<&'a Path>,
+    /// Whether somebody still waits for it: asked while parties join.
+    pub go_on: &'a dyn Fn() -> bool,
 }
 
 /// A seat of a run that others have, too.
@@ -142,17 +147,18 @@ pub(crate) fn digest(text: &str) -> Digest {
 
 impl<P: Attack> Entry for Of<P> {
     fn run(&self, ask: &Ask<'_>, look: Look<'_>) -> Result<Run, LiveError> {
-        let temporary = tempfile::Builder::new().prefix("byzlab-").tempdir();
-        let temporary = temporary.map_err(LiveError::Folder)?;
-        let folder = ask.up.unwrap_or(temporary.path());
+        let scratch = ask.up.is_none().then(Scratch::new).transpose().map_err(LiveError::Folder)?;
+        let folder = ask.up.or(scratch.as_ref().map(Scratch::path)).expect("one of them");
         let setup = prepare::<P>(ask.scenario, &ask.options, &KeySource::live(ask.scenario));
         let plan = Plan::of(&setup);
         let started = ask.options.clock.map(|clock| clock());
-        let (outcome, whole) = match ask.place {
+        let (outcome, whole, failed) = match ask.place {
             Place::Threads => {
                 let common = Common::of(&setup, digest(ask.text), ask.scenario.sync);
-                let mut crew = Threads::start(common, folder.to_owned(), ask.scenario.scale)?;
-                conduct(&mut crew, &plan, look)?
+                let (folder, scale) = (folder.to_owned(), ask.scenario.scale);
+                let mut crew = Threads::start(common, folder, scale, ask.go_on)?;
+                let (outcome, whole) = conduct(&mut crew, &plan, look)?;
+                (outcome, whole, Vec::new())
             }
             Place::Processes => processes(ask, folder, plan, look)?,
         };
@@ -160,6 +166,7 @@ impl<P: Attack> Entry for Of<P> {
             runtime: ask.place.name(),
             outcome,
             whole,
+            failed,
             clock: ask.options.clock.zip(started),
         };
         let homes = PartyId::all(ask.scenario.n).map(|party| Home::of(folder, party));
@@ -214,10 +221,13 @@ impl<P: Attack> Entry for Of<P> {
         let setup = prepare::<P>(&read.scenario, &Options::default(), &read.keys);
         let homes: Vec<_> = folders.values().cloned().map(Home).collect();
         let (runtime, outcome) = (Place::Processes.name(), Outcome::Time);
-        let ended = Ended { runtime, outcome, whole: false, clock: None };
+        let ended = Ended { runtime, outcome, whole: false, failed: Vec::new(), clock: None };
         judge(&read.scenario, setup, &homes, &ended)
     }
 }
+
+/// Why and whether all of a run went to its end, and which parties failed.
+type Went = (Outcome, bool, Vec<(PartyId, String)>);
 
 /// Runs a scenario with a process for each party.
 fn processes(
@@ -225,17 +235,36 @@ fn processes(
     folder: &Path,
     mut plan: Plan,
     look: Look<'_>,
-) -> Result<(Outcome, bool), LiveError> {
+) -> Result<Went, LiveError> {
     let (n, scale) = (ask.scenario.n, ask.scenario.scale);
-    std::fs::write(folder.join(SCENARIO), ask.text).map_err(LiveError::Folder)?;
-    let launch = launch(folder).map_err(LiveError::Folder)?;
     let services = ask.up.map(|_| network(ask.scenario, &KeySource::live(ask.scenario)));
-    let mut crew = Processes::start(n, launch, folder.to_owned(), scale, services)?;
-    if let Some(network) = crew.network() {
-        std::fs::write(folder.join(NETWORK), network.text()).map_err(LiveError::Folder)?;
+    let started = || -> Result<Processes, LiveError> {
+        std::fs::write(folder.join(SCENARIO), ask.text).map_err(LiveError::Folder)?;
+        let launch = launch(folder).map_err(LiveError::Folder)?;
+        let crew = Processes::start(n, launch, folder.to_owned(), scale, services, ask.go_on)?;
+        if let Some(network) = crew.network() {
+            std::fs::write(folder.join(NETWORK), network.text()).map_err(LiveError::Folder)?;
+        }
+        Ok(crew)
+    };
+    let mut crew = started().inspect_err(|_| clear(folder, n))?;
+    if ask.up.is_some() {
         plan.stop = Stop { decisions: None, requests: None, time: Time::NEVER };
     }
-    Ok(conduct(&mut crew, &plan, look)?)
+    let (outcome, whole) = conduct(&mut crew, &plan, look)?;
+    let states = crew.states().into_iter();
+    let failed = states.filter_map(|state| Some((state.party, state.failed?))).collect();
+    Ok((outcome, whole, failed))
+}
+
+/// Takes away what a run put into its folder that did not begin.
+fn clear(folder: &Path, n: usize) {
+    for file in [SCENARIO, NETWORK] {
+        let _ = std::fs::remove_file(folder.join(file));
+    }
+    for party in PartyId::all(n) {
+        let _ = std::fs::remove_dir_all(Home::of(folder, party).0);
+    }
 }
 
 /// What clients have to know of a network, but for where its parties are.
@@ -253,11 +282,20 @@ fn network(scenario: &Scenario, keys: &KeySource) -> Network {
     }
 }
 
+/// The file of this very program. Where the system has a name for it that holds whatever was put in
+/// its place meanwhile, that one: all parties of a run, and those that come back, are the same code.
+fn program() -> std::io::Result<PathBuf> {
+    let own = Path::new("/proc/self/exe");
+    if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
+}
+
 /// Starts this very program as the process of a party.
 fn launch(folder: &Path) -> std::io::Result<Launch> {
-    let (program, folder) = (std::env::current_exe()?, folder.to_owned());
+    let (program, folder) = (program()?, folder.to_owned());
     Ok(Box::new(move |party, listen, clients| {
         let mut command = Command::new(&program);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::arg0(&mut command, "byzlab");
         let listen = listen.to_string();
         command.args(["node", "--member", &party.to_string(), "--listen", &listen, "--folder"]);
         command.arg(&folder);

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    convert::Infallible,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
@@ -211,7 +212,7 @@ impl<P: Attack> Fleet<P> {
         let context = self.setup.context.clone();
         let lives = PartyId::all(N).map(|party| {
             let owner = Owner::of::<P>(&context, party);
-            journal::read(&self.journals(party.index()), &owner).expect("they are whole")
+            journal::open(&self.journals(party.index()), &owner).expect("they are whole")
         });
         let lives: Vec<_> = lives.collect();
         let replayed = replay(Replay {
@@ -219,21 +220,22 @@ impl<P: Attack> Fleet<P> {
             faults: Faults::of(&self.setup),
             observers: std::mem::take(&mut self.setup.observers),
             show: false,
+            known: None,
+            witness: true,
             lives,
         });
         let replayed = replayed.expect("the same code");
         assert!(!replayed.panicked);
-        conclude(
-            &self.scenario,
-            Remains {
-                runtime: "memory",
-                observers: replayed.observers,
-                witnessed: replayed.witnessed,
-                stopped_by: StoppedBy::Decisions,
-                end: replayed.end,
-                timing: Timing { elapsed: Duration::ZERO, deliveries: 0, checked: 0 },
-            },
-        )
+        let remains = Remains {
+            runtime: "memory",
+            observers: replayed.observers,
+            stopped_by: StoppedBy::Decisions,
+            end: replayed.end,
+            timing: Timing { elapsed: Duration::ZERO, deliveries: 0, checked: 0 },
+        };
+        let witnessed = replayed.witnessed;
+        let run = conclude::<P, Infallible>(&self.scenario, remains, || Ok(witnessed));
+        run.unwrap_or_else(|never| match never {})
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{
     io::{BufRead, BufReader, Read},
     os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Child, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -13,12 +13,12 @@ use serde_json::Value;
 use super::{byzlab, common, done, objects, path};
 
 /// Longer than anything takes, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A network that is up. Dropped, whoever started it is killed.
-struct Network {
+pub(super) struct Network {
     parent: Child,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 impl Drop for Network {
@@ -31,14 +31,20 @@ impl Drop for Network {
 
 impl Network {
     /// Starts one and waits until it says where it is.
-    fn up(name: &str, protocol: &str) -> Network {
+    pub(super) fn up(name: &str, protocol: &str) -> Network {
+        Network::of(Path::new(env!("CARGO_BIN_EXE_byzlab")), name, protocol)
+    }
+
+    /// Starts one by this program.
+    pub(super) fn of(program: &Path, name: &str, protocol: &str) -> Network {
         let folder = common::root().join(format!("target/testnet-{name}"));
         let _ = std::fs::remove_dir_all(&folder);
         let scenario = common::root().join(format!("target/testnet-{name}.toml"));
         let text = format!("protocol = \"{protocol}\"\nworkload.commands = 2\nruntime.scale = 3\n");
         std::fs::write(&scenario, text).expect("it is written");
-        let mut command =
-            byzlab(&["testnet", "up", path(&scenario), "--folder", path(&folder), "--json"]);
+        let mut command = Command::new(program);
+        command.args(["testnet", "up", path(&scenario), "--folder", path(&folder), "--json"]);
+        command.current_dir(common::root()).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut parent = command.spawn().expect("it starts");
         let out = parent.stdout.take().expect("it is piped");
@@ -54,24 +60,24 @@ impl Network {
         Network { parent, folder }
     }
 
-    fn order(&self, words: &[&str]) -> (Option<i32>, String, String) {
+    pub(super) fn order(&self, words: &[&str]) -> (Option<i32>, String, String) {
         let mut arguments = vec!["testnet"];
         arguments.extend(words);
         arguments.extend(["--folder", path(&self.folder)]);
         done(byzlab(&arguments))
     }
 
-    fn obeys(&self, words: &[&str]) -> String {
+    pub(super) fn obeys(&self, words: &[&str]) -> String {
         let (status, out, err) = self.order(words);
         assert_eq!(status, Some(0), "{words:?}: {err}");
         out
     }
 
-    fn status(&self) -> Vec<Value> {
+    pub(super) fn status(&self) -> Vec<Value> {
         objects(&self.obeys(&["status", "--json"]))
     }
 
-    fn ask(&self, words: &[&str]) -> String {
+    pub(super) fn ask(&self, words: &[&str]) -> String {
         let network = self.folder.join("network.json");
         let mut arguments = vec!["client", "--network", path(&network), "--timeout", "40s"];
         arguments.extend(words);
@@ -81,7 +87,7 @@ impl Network {
     }
 
     /// Waits until the parties are so.
-    fn until(&self, what: &str, holds: impl Fn(&[Value]) -> bool) {
+    pub(super) fn until(&self, what: &str, holds: impl Fn(&[Value]) -> bool) {
         let begun = Instant::now();
         loop {
             let states = self.status();
@@ -94,7 +100,7 @@ impl Network {
     }
 
     /// Ends it; what the one who started it said in the end.
-    fn down(mut self) -> (Option<i32>, Value) {
+    pub(super) fn down(mut self) -> (Option<i32>, Value) {
         self.obeys(&["down"]);
         let mut out = String::new();
         let piped = self.parent.stdout.as_mut().expect("it is piped");
@@ -110,7 +116,7 @@ fn pids(states: &[Value]) -> Vec<u64> {
 }
 
 /// Whether a process still runs: who ended and was not asked for yet does not.
-fn runs(pid: u64) -> bool {
+pub(super) fn runs(pid: u64) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(')').next().unwrap_or_default().trim_start().chars().next();
     !matches!(state, None | Some('Z' | 'X'))
@@ -123,7 +129,7 @@ fn a_network_serves_clients_loses_a_party_and_gets_it_back() {
     assert_eq!(network.ask(&["get", "colour"]), "green\n");
     // By somebody else: that is noticed.
     let pid = network.status()[2]["pid"].to_string();
-    let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
+    let killed = Command::new("kill").args(["-9", &pid]).status();
     assert!(killed.expect("it runs").success());
     network.until("party 2 is down", |states| states[2]["up"] == false);
     let states = network.status();
@@ -227,7 +233,7 @@ fn an_interrupt_ends_a_run_that_is_inconclusive() {
     let group = format!("-{}", run.id());
     // Long after all have found each other, long before all is decided.
     std::thread::sleep(Duration::from_secs(4));
-    let told = std::process::Command::new("kill").args(["-INT", "--", &group]).status();
+    let told = Command::new("kill").args(["-INT", "--", &group]).status();
     assert!(told.expect("it runs").success());
     let output = run.wait_with_output().expect("it ends");
     let text = |bytes| String::from_utf8(bytes).expect("text");

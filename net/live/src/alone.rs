@@ -78,7 +78,10 @@ impl<P: Protocol> Alone<P> {
         if home.began() {
             // Whoever comes back waits for those who are there, and not for ever.
             let (begun, all) = (Instant::now(), self.others.keys().copied().collect::<PartySet>());
-            while !is_linked(&joined.links(), &all) && begun.elapsed() < RETURN {
+            while !is_linked(&joined.links(), &all)
+                && begun.elapsed() < RETURN
+                && look(Status::default())
+            {
                 std::thread::sleep(crate::process::GLANCE);
             }
         }

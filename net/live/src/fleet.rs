@@ -37,6 +37,9 @@ pub enum FleetError {
         /// Whose link is missing, and why.
         missing: String,
     },
+    /// Somebody ended the run before all parties were joined.
+    #[error("interrupted before all parties had found each other: nothing was run")]
+    Interrupted,
     /// A folder cannot be used.
     #[error("{0}: {1}")]
     Folder(PathBuf, std::io::Error),
@@ -63,6 +66,8 @@ pub struct SeatState {
     pub party: PartyId,
     /// Whether it is up.
     pub up: bool,
+    /// Why it is not, if it failed and the others go on without it.
+    pub failed: Option<String>,
     /// Its process, if it has one of its own.
     pub pid: Option<u32>,
     /// What it showed last.
@@ -83,10 +88,10 @@ pub trait Crew {
     /// What a party shows; nothing while it is down.
     ///
     /// # Errors
-    /// It ended and nobody had told it to.
+    /// It ended and nobody had told it to, and the others do not go on without it.
     fn status(&mut self, party: PartyId) -> Result<Option<Status>, FleetError>;
 
-    /// How all parties are.
+    /// How all parties are, also after the end.
     fn states(&self) -> Vec<SeatState>;
 
     /// Ends a party at once, as kill -9 does.
@@ -99,7 +104,7 @@ pub trait Crew {
     /// found those that are up.
     ///
     /// # Errors
-    /// It does not start.
+    /// It does not start, and the others do not go on without it.
     fn restart(&mut self, party: PartyId, disk: DiskAfter) -> Result<(), FleetError>;
 
     /// Parts the parties into groups that do not hear each other; none heals.
@@ -108,7 +113,7 @@ pub trait Crew {
     /// Ends all parties in order.
     ///
     /// # Errors
-    /// One of them ended with an error.
+    /// One of them ended with an error, and the others did not go on without it.
     fn stop(&mut self) -> Result<(), FleetError>;
 }
 

@@ -12,7 +12,7 @@ use byzlab_crypto::PartyId;
 use byzlab_protocols::{Context, Packet, Protocol, Request, Time};
 
 use crate::{
-    Clock,
+    Clock, Losses,
     clients::Replies,
     commits::Commits,
     frame::{self, SendId, packet_of},
@@ -21,23 +21,33 @@ use crate::{
 
 /// How many inputs wait for the driver: half of them requests, of the rest as many of each sender.
 const INBOX: usize = 65_536;
-/// How many bytes of one sender wait for the driver; what comes on top is dropped.
+/// How many bytes of one sender or client wait for the driver; what comes on top is dropped.
 const WAITING_BYTES: usize = 18 << 20;
+/// How many requests of one client wait for the driver, short ones.
+const REQUESTS: usize = 8192;
 
-/// What waits for the driver of each sender, and of all clients. Whoever sends much fills its own
-/// share and nobody else's.
+/// What waits for the driver of each sender and each client. Whoever sends much fills its own share
+/// and nobody else's.
 pub(crate) struct Shares {
     /// So much of an input counts at least: many small ones are as many as a share has places.
     least: usize,
     senders: Vec<AtomicUsize>,
+    clients: Vec<AtomicUsize>,
     requests: AtomicUsize,
 }
 
+/// Adds to what waits, if it stays within a bound.
+fn add(waiting: &AtomicUsize, more: usize, most: usize) -> bool {
+    let room = |waiting: usize| (waiting + more <= most).then_some(waiting + more);
+    waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+}
+
 impl Shares {
-    fn new(n: usize) -> Shares {
-        let senders = (0..n).map(|_| AtomicUsize::new(0)).collect();
+    fn new(n: usize, clients: usize) -> Shares {
+        let none = |count| (0..count).map(|_| AtomicUsize::new(0)).collect();
         let places = (INBOX / 2 / n).max(1);
-        Shares { least: WAITING_BYTES / places, senders, requests: AtomicUsize::new(0) }
+        let least = WAITING_BYTES / places;
+        Shares { least, senders: none(n), clients: none(clients), requests: AtomicUsize::new(0) }
     }
 
     fn of(&self, from: PartyId, bytes: usize) -> (&AtomicUsize, usize) {
@@ -47,8 +57,7 @@ impl Shares {
     /// Takes a place for so many bytes of a sender, if one is left.
     fn take(&self, from: PartyId, bytes: usize) -> bool {
         let (waiting, weight) = self.of(from, bytes);
-        let room = |waiting: usize| (waiting + weight <= WAITING_BYTES).then_some(waiting + weight);
-        waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+        add(waiting, weight, WAITING_BYTES)
     }
 
     /// Gives the place back.
@@ -57,14 +66,27 @@ impl Shares {
         waiting.fetch_sub(weight, Ordering::Relaxed);
     }
 
-    fn take_request(&self) -> bool {
+    fn of_client(&self, client: PartyId, bytes: usize) -> (&AtomicUsize, usize) {
+        (&self.clients[client.index()], bytes.max(WAITING_BYTES / REQUESTS))
+    }
+
+    fn take_request(&self, client: PartyId, bytes: usize) -> bool {
+        let (waiting, weight) = self.of_client(client, bytes);
+        if !add(waiting, weight, WAITING_BYTES) {
+            return false;
+        }
         // One place is left for the word to stop.
-        let room = |waiting: usize| (waiting < INBOX / 2 - 1).then_some(waiting + 1);
-        self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+        let taken = add(&self.requests, 1, INBOX / 2 - 1);
+        if !taken {
+            waiting.fetch_sub(weight, Ordering::Relaxed);
+        }
+        taken
     }
 
     /// Gives the place of a request back.
-    pub(crate) fn give_request(&self) {
+    pub(crate) fn give_request(&self, client: PartyId, bytes: usize) {
+        let (waiting, weight) = self.of_client(client, bytes);
+        waiting.fetch_sub(weight, Ordering::Relaxed);
         self.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -85,6 +107,7 @@ pub struct Intake<P: Protocol> {
     dropped: Arc<AtomicUsize>,
     pub(crate) replies: Arc<Replies>,
     pub(crate) commits: Arc<Commits>,
+    losses: Arc<Losses>,
 }
 
 impl<P: Protocol> Clone for Intake<P> {
@@ -97,6 +120,7 @@ impl<P: Protocol> Clone for Intake<P> {
             dropped: self.dropped.clone(),
             replies: self.replies.clone(),
             commits: self.commits.clone(),
+            losses: self.losses.clone(),
         }
     }
 }
@@ -106,6 +130,7 @@ impl<P: Protocol> Inbound for Intake<P> {
         let Some((id, bytes)) = frame::open(frame) else { return self.drop_one() };
         let length = bytes.len();
         if !self.shares.take(from, length) {
+            self.losses.add(from, 1);
             return self.drop_one();
         }
         let packet = packet_of::<P>(&bytes);
@@ -113,6 +138,7 @@ impl<P: Protocol> Inbound for Intake<P> {
         let _ = packet.verdict(&self.context);
         if !self.put(Incoming::Packet { from, id, bytes, packet }) {
             self.shares.give(from, length);
+            self.losses.add(from, 1);
         }
     }
 }
@@ -125,23 +151,25 @@ impl<P: Protocol> Intake<P> {
             context: context.clone(),
             clock: Arc::new(OnceLock::new()),
             inbox: sender,
-            shares: Arc::new(Shares::new(context.committee.n())),
+            shares: Arc::new(Shares::new(context.committee.n(), context.clients.len())),
             dropped: Arc::new(AtomicUsize::new(0)),
             replies: Arc::default(),
             commits: Arc::default(),
+            losses: Arc::new(Losses::new(context.committee.n())),
         };
         (intake.clone(), Inbox { receiver, intake })
     }
 
     /// A client's request reaches the party. False if there is no room for it.
     pub fn request(&self, request: Request) -> bool {
-        if !self.shares.take_request() {
+        let (client, bytes) = (request.by(), request.body().payload.len());
+        if !self.shares.take_request(client, bytes) {
             self.drop_one();
             return false;
         }
         let taken = self.put(Incoming::Request(request));
         if !taken {
-            self.shares.give_request();
+            self.shares.give_request(client, bytes);
         }
         taken
     }
@@ -154,6 +182,11 @@ impl<P: Protocol> Intake<P> {
     /// What the party wrote down so far.
     pub fn commits(&self) -> &Arc<Commits> {
         &self.commits
+    }
+
+    /// What the party's runtime lost so far.
+    pub fn losses(&self) -> &Arc<Losses> {
+        &self.losses
     }
 
     /// What everybody knows.
@@ -191,13 +224,13 @@ pub struct Inbox<P: Protocol> {
 #[cfg(test)]
 mod tests {
     use byzlab_crypto::{Committee, Digest, KeyRing, Scheme};
-    use byzlab_protocols::{Command, Leaders, Span, pbft::Pbft};
+    use byzlab_protocols::{Command, Leaders, Span, pbft::Pbft, smr::MAX_PAYLOAD};
 
     use super::*;
-    use crate::frame::frame;
+    use crate::{frame::frame, losses::Told};
 
-    /// Nobody takes anything out: one party and the clients send all they can, and whoever sends
-    /// now and then is heard all the same.
+    /// Nobody takes anything out: one party and one client send all they can, and whoever sends now and
+    /// then is heard all the same.
     #[test]
     fn whoever_sends_much_takes_no_place_of_another() {
         let instance = Digest::of("byzlab/test/1", b"shares");
@@ -206,7 +239,7 @@ mod tests {
                 .expect("so many keys are possible")
         };
         for n in [4, 16] {
-            let ((parties, _), (clients, client)) = (ring("party", n), ring("client", 1));
+            let ((parties, _), (clients, client)) = (ring("party", n), ring("client", 2));
             let context = Arc::new(Context {
                 committee: Committee::new(parties, 1).expect("f is below n"),
                 clients,
@@ -216,13 +249,21 @@ mod tests {
             let (intake, inbox) = Intake::<Pbft>::new(&context);
             let small = |number| frame(SendId { incarnation: 0, number }, b"x");
             (0..INBOX as u64).for_each(|number| intake.frame(PartyId(1), small(number)));
-            let command = Command { seq: 1, payload: Vec::new() };
-            let request = Arc::new(client[0].sign(command));
-            (0..INBOX).for_each(|_| {
-                intake.request(request.clone());
-            });
+            let request = |of: usize, length| {
+                Arc::new(client[of].sign(Command { seq: 1, payload: vec![0; length] }))
+            };
+            let taken = |length, count| {
+                let request = request(0, length);
+                (0..count).filter(|_| intake.request(request.clone())).count()
+            };
+            let long = taken(MAX_PAYLOAD, INBOX);
+            assert_eq!(long, WAITING_BYTES / MAX_PAYLOAD, "bytes of a client count");
+            assert_eq!(taken(0, INBOX), 0, "and so do short requests");
             let dropped = intake.dropped();
             assert!(dropped > INBOX, "{dropped}");
+            (0..REQUESTS).for_each(|_| assert!(intake.request(request(1, 0))));
+            assert!(!intake.request(request(1, 0)));
+            let dropped = dropped + 1;
             for party in PartyId::all(n).filter(|party| *party != PartyId(1)) {
                 (0..100).for_each(|number| intake.frame(party, small(number)));
             }
@@ -231,6 +272,8 @@ mod tests {
             let long = frame(SendId { incarnation: 0, number: 0 }, &vec![0; WAITING_BYTES]);
             intake.frame(PartyId(2), long);
             assert_eq!(intake.dropped(), dropped + 1, "bytes count as well");
+            let lost = Told::default().news(intake.losses());
+            assert_eq!(lost.iter().map(|(peer, _)| peer.0).collect::<Vec<_>>(), [1, 2]);
             drop(inbox);
         }
     }

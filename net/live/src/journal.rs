@@ -8,7 +8,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -52,6 +52,13 @@ pub enum Happened {
     Fired(u64),
     /// It was told to end, and did.
     Stopped,
+    /// Its runtime lost so many frames to or from this party, for lack of room.
+    Lost {
+        /// The other party.
+        peer: u16,
+        /// How many since it was last told.
+        frames: u64,
+    },
 }
 
 /// An entry.
@@ -162,22 +169,30 @@ impl Writer {
     }
 }
 
-/// Reads the journals of all lives of a party.
+/// Reads the journals of all lives of a party into memory.
 ///
 /// # Errors
 /// The first that cannot be read, is damaged, or of somebody else.
 pub fn read(directory: &Path, owner: &Owner) -> Result<Vec<Life>, JournalError> {
-    (0..lives(directory)).map(|life| read_life(&file(directory, life), owner)).collect()
+    let read = |life| {
+        let path = file(directory, life);
+        let life = Reader::open(&path, owner).and_then(Reader::rest);
+        life.map_err(|wrong| wrong.of(&path))
+    };
+    (0..lives(directory)).map(read).collect()
 }
 
-fn read_life(path: &Path, owner: &Owner) -> Result<Life, JournalError> {
-    let mut bytes = Vec::new();
-    let opened = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
-    opened.map_err(|error| JournalError::Io(path.to_owned(), error))?;
-    parse(&bytes, owner).map_err(|wrong| match wrong {
-        None => JournalError::Foreign(path.to_owned()),
-        Some(entry) => JournalError::Damaged(path.to_owned(), entry),
-    })
+/// Opens the journals of all lives of a party, to be read entry by entry. Each is gone through once
+/// now: what is wrong with any is told before anything is made of them.
+///
+/// # Errors
+/// The first that cannot be read, is damaged, or of somebody else.
+pub fn open(directory: &Path, owner: &Owner) -> Result<Vec<Source>, JournalError> {
+    let open = |life| {
+        let path = file(directory, life);
+        Source::open(&path, owner).map_err(|wrong| wrong.of(&path))
+    };
+    (0..lives(directory)).map(open).collect()
 }
 
 /// Reads what the file of one life holds.
@@ -185,31 +200,147 @@ fn read_life(path: &Path, owner: &Owner) -> Result<Life, JournalError> {
 /// # Errors
 /// Which entry is damaged; nothing if it is no journal of this owner.
 pub fn parse(bytes: &[u8], owner: &Owner) -> Result<Life, Option<usize>> {
-    let mut life = Life::default();
-    let mut last = head(owner);
-    let size = last.0.len();
-    let Some((begin, mut rest)) = bytes.split_at_checked(size) else { return Ok(life) };
-    if begin != last.0 {
-        return Err(None);
+    Reader::new(bytes, owner).and_then(Reader::rest).map_err(|wrong| match wrong {
+        Wrong::Damaged(entry) => Some(entry),
+        Wrong::Foreign | Wrong::Io(_) => None,
+    })
+}
+
+/// What is wrong with a journal.
+enum Wrong {
+    Io(io::Error),
+    Damaged(usize),
+    Foreign,
+}
+
+impl From<io::Error> for Wrong {
+    fn from(error: io::Error) -> Self {
+        Wrong::Io(error)
     }
-    while let Some((length, after)) = rest.split_first_chunk::<4>() {
-        let damaged = || Some(life.entries.len());
-        let length = u32::from_le_bytes(*length);
+}
+
+impl Wrong {
+    fn of(self, path: &Path) -> JournalError {
+        let path = path.to_owned();
+        match self {
+            Wrong::Io(error) => JournalError::Io(path, error),
+            Wrong::Damaged(entry) => JournalError::Damaged(path, entry),
+            Wrong::Foreign => JournalError::Foreign(path),
+        }
+    }
+}
+
+/// Reads the journal of one life, an entry at a time.
+struct Reader<R> {
+    from: R,
+    last: Digest,
+    count: usize,
+}
+
+impl Reader<BufReader<File>> {
+    fn open(path: &Path, owner: &Owner) -> Result<Self, Wrong> {
+        Reader::new(BufReader::with_capacity(64 << 10, File::open(path)?), owner)
+    }
+}
+
+impl<R: Read> Reader<R> {
+    fn new(from: R, owner: &Owner) -> Result<Reader<R>, Wrong> {
+        let mut reader = Reader { from, last: head(owner), count: 0 };
+        match reader.bytes(reader.last.0.len())? {
+            Some(begin) if begin != reader.last.0 => Err(Wrong::Foreign),
+            Some(_) | None => Ok(reader),
+        }
+    }
+
+    /// So many bytes; nothing if there are less.
+    fn bytes(&mut self, count: usize) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        (&mut self.from).take(count as u64).read_to_end(&mut bytes)?;
+        Ok((bytes.len() == count).then_some(bytes))
+    }
+
+    /// The next entry; nothing at the end. What the process did not write to the end had no
+    /// consequence.
+    fn entry(&mut self) -> Result<Option<Entry>, Wrong> {
+        let Some(length) = self.bytes(4)? else { return Ok(None) };
+        let length = u32::from_le_bytes(length.try_into().expect("four bytes"));
         if length > MAX_ENTRY {
-            return Err(damaged());
+            return Err(Wrong::Damaged(self.count));
         }
-        // What the process did not write to the end had no consequence.
-        let Some((entry, after)) = after.split_at_checked(length as usize) else { break };
-        let Some((sealed, after)) = after.split_at_checked(size) else { break };
-        last = next(&last, entry);
-        if sealed != last.0 {
-            return Err(damaged());
+        let Some(bytes) = self.bytes(length as usize)? else { return Ok(None) };
+        let Some(sealed) = self.bytes(self.last.0.len())? else { return Ok(None) };
+        self.last = next(&self.last, &bytes);
+        if sealed != self.last.0 {
+            return Err(Wrong::Damaged(self.count));
         }
-        let entry = borsh::from_slice(entry).map_err(|_| damaged())?;
-        life.entries.push(entry);
-        rest = after;
+        let entry = borsh::from_slice(&bytes).map_err(|_| Wrong::Damaged(self.count))?;
+        self.count += 1;
+        Ok(Some(entry))
     }
-    Ok(life)
+
+    fn rest(mut self) -> Result<Life, Wrong> {
+        let mut life = Life::default();
+        while let Some(entry) = self.entry()? {
+            life.entries.push(entry);
+        }
+        Ok(life)
+    }
+}
+
+/// The journal of one life, to be gone through once: in memory, or on the disk.
+pub struct Source {
+    /// When it began and when its last entry was; nothing if nothing stands in it.
+    pub(crate) span: Option<(u64, u64)>,
+    /// Whether it ended in order.
+    pub(crate) stopped: bool,
+    entries: Entries,
+}
+
+enum Entries {
+    Held(std::vec::IntoIter<Entry>),
+    File(Reader<BufReader<File>>, PathBuf),
+}
+
+impl From<Life> for Source {
+    fn from(life: Life) -> Source {
+        let mut source = Source::new(Entries::Held(Vec::new().into_iter()));
+        life.entries.iter().for_each(|entry| source.see(entry));
+        source.entries = Entries::Held(life.entries.into_iter());
+        source
+    }
+}
+
+impl Source {
+    fn new(entries: Entries) -> Source {
+        Source { span: None, stopped: false, entries }
+    }
+
+    fn open(path: &Path, owner: &Owner) -> Result<Source, Wrong> {
+        let mut reader = Reader::open(path, owner)?;
+        let entries = Entries::File(Reader::open(path, owner)?, path.to_owned());
+        let mut source = Source::new(entries);
+        while let Some(entry) = reader.entry()? {
+            source.see(&entry);
+        }
+        Ok(source)
+    }
+
+    fn see(&mut self, entry: &Entry) {
+        let (first, _) = self.span.unwrap_or((entry.at, entry.at));
+        self.span = Some((first, entry.at));
+        self.stopped = entry.happened == Happened::Stopped;
+    }
+
+    /// The next entry; nothing at the end.
+    ///
+    /// # Errors
+    /// The file is not what it was.
+    pub(crate) fn next_entry(&mut self) -> Result<Option<Entry>, JournalError> {
+        match &mut self.entries {
+            Entries::Held(entries) => Ok(entries.next()),
+            Entries::File(reader, path) => reader.entry().map_err(|wrong| wrong.of(path)),
+        }
+    }
 }
 
 impl Happened {

@@ -29,7 +29,8 @@ struct Held {
 #[derive(Default)]
 struct Frames {
     by_due: BTreeMap<(Instant, u64), (PartyId, Bytes)>,
-    bytes: usize,
+    /// The bytes of each receiver for which any are held.
+    bytes: BTreeMap<PartyId, usize>,
     count: u64,
 }
 
@@ -47,9 +48,11 @@ impl Held {
             if first.key().0 > now {
                 break;
             }
-            let frame = first.remove();
-            frames.bytes -= frame.1.len();
-            due.push(frame);
+            let (to, frame) = first.remove();
+            if let Some(bytes) = frames.bytes.get_mut(&to) {
+                *bytes -= frame.len();
+            }
+            due.push((to, frame));
         }
         let next = frames.by_due.first_key_value().map(|((due, _), _)| *due);
         (due, next)
@@ -57,7 +60,8 @@ impl Held {
 }
 
 impl Line {
-    /// A line that holds `max_bytes` at most and hands on by `deliver`, on a task of its own.
+    /// A line that holds `max_bytes` at most for each receiver and hands on by `deliver`, on a task of
+    /// its own.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -88,10 +92,11 @@ impl Line {
     pub fn hold(&self, due: impl Into<Instant>, to: PartyId, frame: Bytes) -> bool {
         let due = due.into();
         let mut frames = self.held.lock();
-        if frames.bytes + frame.len() > self.held.max_bytes {
+        let bytes = frames.bytes.entry(to).or_default();
+        if *bytes + frame.len() > self.held.max_bytes {
             return false;
         }
-        frames.bytes += frame.len();
+        *bytes += frame.len();
         frames.count += 1;
         let key = (due, frames.count);
         let first = frames.by_due.first_key_value().is_none_or(|(first, _)| key < *first);
@@ -158,11 +163,13 @@ mod tests {
         let (sender, mut came) = mpsc::unbounded_channel();
         let line = Line::start(100, move |to, _| sender.send(to).unwrap());
         let due = Instant::now() + Duration::from_secs(1);
-        let held = (0..12).filter(|party| line.hold(due, PartyId(*party), vec![0; 10].into()));
+        let held = (0..12).filter(|_| line.hold(due, PartyId(1), vec![0; 10].into()));
         assert_eq!(held.count(), 10);
-        for party in 0..10 {
-            assert_eq!(came.recv().await, Some(PartyId(party)));
+        assert!(line.hold(due, PartyId(0), vec![0; 100].into()), "that of another is free");
+        for _ in 0..10 {
+            assert_eq!(came.recv().await, Some(PartyId(1)));
         }
+        assert_eq!(came.recv().await, Some(PartyId(0)));
         assert!(line.hold(due, PartyId(0), vec![0; 100].into()), "there is room again");
     }
 }

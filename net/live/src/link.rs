@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use byzlab_crypto::PartyId;
-use byzlab_protocols::{Protocol, Span, Tag, Target, Time};
-use byzlab_sim::{Environment, MessageRule, Network, Setup};
+use byzlab_protocols::{Probability, Protocol, Span, Tag, Target, Time};
+use byzlab_sim::{Action, Environment, MessageRule, Network, Setup};
 
-use crate::{Clock, Line, Shaper};
+use crate::{Clock, Line, Losses, Shaper};
 
 /// What leaves, once all before it is durable.
 #[derive(Clone, Debug)]
@@ -44,6 +44,12 @@ impl Faults {
         }
     }
 
+    /// Whether nothing of it arrives twice.
+    pub(crate) fn carry_once(&self) -> bool {
+        let twice = |rule: &MessageRule| matches!(rule.action, Action::Duplicate(..));
+        self.network.duplicate == Probability::ZERO && !self.rules.iter().any(twice)
+    }
+
     /// The fault layer of a party: a quarter of Δ is left for the network that is really there.
     pub(crate) fn shaper(&self, own: PartyId, n: usize) -> Shaper {
         let Faults { network, environment, rules } = self.clone();
@@ -60,14 +66,17 @@ pub struct Shaped {
     shaper: Shaper,
     clock: Clock,
     line: Line,
+    losses: Arc<Losses>,
     forward: Arc<dyn Fn(PartyId, Bytes) + Send + Sync>,
 }
 
-/// How many bytes the fault layer of a party holds.
-const HELD_BYTES: usize = 64 << 20;
+/// How many bytes the fault layer of a party holds for each of the others, as many as a queue of the
+/// transport.
+const HELD_BYTES: usize = 18 << 20;
 
 impl Shaped {
-    /// The link of a party in a committee of `n`; `forward` hands a frame to the transport.
+    /// The link of a party in a committee of `n`; `forward` hands a frame to the transport. What finds
+    /// no room counts as lost.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -76,13 +85,14 @@ impl Shaped {
         n: usize,
         faults: &Faults,
         clock: Clock,
+        losses: Arc<Losses>,
         forward: impl Fn(PartyId, Bytes) + Send + Sync + 'static,
     ) -> Shaped {
         let shaper = faults.shaper(own, n);
         let forward: Arc<dyn Fn(PartyId, Bytes) + Send + Sync> = Arc::new(forward);
         let deliver = forward.clone();
         let line = Line::start(HELD_BYTES, move |to, frame| deliver(to, frame));
-        Shaped { own, n, shaper, clock, line, forward }
+        Shaped { own, n, shaper, clock, line, losses, forward }
     }
 }
 
@@ -93,7 +103,8 @@ impl Link for Shaped {
             for arrival in self.shaper.fate(receiver, &tag, at).arrivals {
                 match self.clock.when(arrival) {
                     Some(due) if due > Instant::now() => {
-                        self.line.hold(due, receiver, frame.clone());
+                        let held = self.line.hold(due, receiver, frame.clone());
+                        self.losses.add(receiver, u64::from(!held));
                     }
                     Some(_) => (self.forward)(receiver, frame.clone()),
                     None => {}
@@ -115,4 +126,51 @@ pub(crate) fn receivers(to: Target, from: PartyId, n: usize) -> impl Iterator<It
 pub trait Link: Send + 'static {
     /// Carries a frame to all its receivers but the sender.
     fn carry(&mut self, outgoing: Outgoing);
+}
+
+#[cfg(test)]
+mod tests {
+    use byzlab_crypto::Digest;
+    use byzlab_protocols::{BeforeGst, Model, View};
+    use byzlab_sim::Delay;
+
+    use super::*;
+    use crate::losses::Told;
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_counted_by_receiver() {
+        let network = Network {
+            model: Model::PartialSynchrony,
+            delta: Span::millis(10_000),
+            gst: Time::ZERO,
+            before_gst: BeforeGst::Bounded,
+            delay: Delay::Constant(Span::millis(5000)),
+            early: None,
+            loss: Probability::ZERO,
+            duplicate: Probability::ZERO,
+            seed: 1,
+        };
+        let faults = Faults { network, environment: Environment::default(), rules: Vec::new() };
+        let (clock, losses) = (Clock::starting(Instant::now(), 1), Arc::new(Losses::new(4)));
+        let mut link = Shaped::new(PartyId(0), 4, &faults, clock, losses.clone(), |_, _| {
+            unreachable!("early")
+        });
+        let tag = Tag {
+            kind: Tag::RAW,
+            view: View::GENESIS,
+            slot: 0,
+            digest: Digest::ZERO,
+            signatures: 0,
+        };
+        let frame = Bytes::from(vec![0; 1 << 20]);
+        for to in [Target::One(PartyId(2)); 17].into_iter().chain([Target::All; 3]) {
+            link.carry(Outgoing { to, tag, at: Time::ZERO, frame: frame.clone() });
+        }
+        let mut told = Told::default();
+        assert_eq!(told.news(&losses), [(PartyId(2), 2)], "18 MiB of each are held");
+        assert_eq!(told.news(&losses), [], "once");
+        link.carry(Outgoing { to: Target::One(PartyId(2)), tag, at: Time::ZERO, frame });
+        assert_eq!(told.news(&losses), [(PartyId(2), 1)]);
+        assert_eq!(losses.all(), 3);
+    }
 }

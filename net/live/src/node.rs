@@ -38,6 +38,7 @@ use crate::{
     intake::{Inbox, Incoming, Intake, Shares},
     journal::{Entry, Happened, JournalError, Writer},
     link::{Link, Outgoing},
+    losses::{Losses, Told},
     store::{Change, Kept, Owner, Store, StoreError},
 };
 
@@ -129,6 +130,8 @@ impl<P: Protocol> Node<P> {
             show,
             replies: intake.replies.clone(),
             commits: intake.commits.clone(),
+            losses: intake.losses().clone(),
+            told: Told::default(),
             killed: killed.clone(),
         };
         let committer = spawn("committer", move || committer.run(&gathered));
@@ -144,7 +147,7 @@ impl<P: Protocol> Node<P> {
             arrivals: config.arrivals.into(),
             pending: VecDeque::new(),
             shares: intake.shares.clone(),
-            status: config.shown,
+            status: shown(config.shown, stored.as_ref()),
             batch: Batch::default(),
             stopping: false,
             killed: killed.clone(),
@@ -193,6 +196,18 @@ impl<P: Protocol> Node<P> {
     }
 }
 
+/// What a party shows when it starts, given what it had shown: a state that is handed on has executed
+/// requests whose decisions are not told again.
+fn shown<R>(before: Status, stored: Option<&Stored<R>>) -> Status {
+    let snapshot = stored.and_then(|stored| stored.snapshot.as_ref());
+    let ahead = snapshot.filter(|snapshot| snapshot.slot() > before.decided);
+    ahead.map_or(before, |snapshot| Status {
+        decided: snapshot.slot(),
+        executed: snapshot.ledger().executed(),
+        ..before
+    })
+}
+
 fn spawn<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -228,6 +243,8 @@ struct Committer<L, S> {
     show: S,
     replies: Arc<Replies>,
     commits: Arc<Commits>,
+    losses: Arc<Losses>,
+    told: Told,
     killed: Arc<AtomicBool>,
 }
 
@@ -249,7 +266,8 @@ impl<L: Link, S: Fn(Status)> Committer<L, S> {
 
     /// Says whether the node goes on. The order of these lines is what this file is about.
     fn commit(&mut self, batch: Batch) -> Result<bool, NodeError> {
-        let dead = || self.killed.load(Ordering::SeqCst);
+        let killed = self.killed.clone();
+        let dead = || killed.load(Ordering::SeqCst);
         if dead() {
             return Ok(false);
         }
@@ -263,7 +281,13 @@ impl<L: Link, S: Fn(Status)> Committer<L, S> {
         if dead() {
             return Ok(false);
         }
-        batch.entries.iter().for_each(|entry| self.journal.add(entry));
+        // Nothing comes before the start, and nothing after the end.
+        let starts = |entry: &Entry| matches!(entry.happened, Happened::Started { .. });
+        let starts = batch.entries.first().is_some_and(starts);
+        let (start, rest) = batch.entries.split_at(usize::from(starts));
+        start.iter().for_each(|entry| self.journal.add(entry));
+        self.tell(batch.entries.first().map_or(0, |entry| entry.at));
+        rest.iter().for_each(|entry| self.journal.add(entry));
         self.journal.flush()?;
         self.commits.add(batch.entries.len(), !batch.change.is_empty(), begun.elapsed());
         for outgoing in batch.outgoing {
@@ -275,6 +299,16 @@ impl<L: Link, S: Fn(Status)> Committer<L, S> {
         self.replies.publish(batch.replies);
         (self.show)(batch.status);
         Ok(true)
+    }
+}
+
+impl<L, S> Committer<L, S> {
+    /// Writes down what was lost meanwhile.
+    fn tell(&mut self, at: u64) {
+        for (peer, frames) in self.told.news(&self.losses) {
+            let happened = Happened::Lost { peer: peer.0, frames };
+            self.journal.add(&Entry { at, happened, effects: None });
+        }
     }
 }
 
@@ -392,7 +426,7 @@ impl<P: Protocol> Driver<P> {
             Next::Incoming => match self.pending.pop_front() {
                 None => {}
                 Some((_, Incoming::Request(request))) => {
-                    self.shares.give_request();
+                    self.shares.give_request(request.by(), request.body().payload.len());
                     self.request(at, request);
                 }
                 Some((_, Incoming::Stop)) => {

@@ -208,9 +208,11 @@ impl<P: Protocol> Joined<P> {
         let severed = Severed::default();
         let (out, cut) = (transport.clone(), severed.clone());
         let n = common.parts.context.committee.n();
-        let link = Shaped::new(party, n, &common.faults, clock, move |to, frame| {
+        let losses = inbox.intake.losses().clone();
+        let lost = losses.clone();
+        let link = Shaped::new(party, n, &common.faults, clock, losses, move |to, frame| {
             if !cut.lock().contains(to) {
-                out.send(to, frame);
+                lost.add(to, out.send(to, frame) as u64);
             }
         });
         let show = status.clone();

@@ -7,7 +7,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -46,15 +46,40 @@ struct Said {
     silent: bool,
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All processes that were started and may run.
+static STARTED: Mutex<Vec<Weak<Mutex<Child>>>> = Mutex::new(Vec::new());
+
+/// Ends all processes of parties that were started, at once: for whoever is about to exit without
+/// coming back to them, so that nothing is written any more.
+pub fn abandon() {
+    let started = std::mem::take(&mut *lock(&STARTED));
+    let children: Vec<_> = started.iter().filter_map(Weak::upgrade).collect();
+    children.iter().for_each(|child| _ = lock(child).kill());
+    children.iter().for_each(|child| _ = lock(child).wait());
+}
+
 struct Process {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     stdin: ChildStdin,
     said: Arc<Mutex<Said>>,
 }
 
+/// A party without a process.
+#[derive(Clone, Default)]
+struct Down {
+    /// What it had shown.
+    status: Status,
+    /// Why it failed, if it did.
+    failed: Option<String>,
+}
+
 impl Process {
     fn said(&self) -> MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.said)
     }
 
     /// A process that is gone does not hear; that it is gone is seen elsewhere.
@@ -64,8 +89,9 @@ impl Process {
     }
 
     fn end(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 
@@ -77,10 +103,9 @@ impl Drop for Process {
 
 /// Takes in what a process says.
 fn listen(said: &Mutex<Said>, from: impl std::io::Read) {
-    let lock = || said.lock().unwrap_or_else(PoisonError::into_inner);
     for line in BufReader::new(from).lines() {
         let Ok(word) = line.map(|line| serde_json::from_str(&line)) else { break };
-        let mut said = lock();
+        let mut said = lock(said);
         match word {
             Ok(Word::Listening { address, clients }) => {
                 said.address = Some(address);
@@ -94,7 +119,7 @@ fn listen(said: &Mutex<Said>, from: impl std::io::Read) {
             Err(error) => said.failed = Some(format!("it says what is no word: {error}")),
         }
     }
-    lock().silent = true;
+    lock(said).silent = true;
 }
 
 /// The parties of a run, each a process.
@@ -104,7 +129,7 @@ pub struct Processes {
     start_ns: u64,
     clock: Clock,
     addresses: BTreeMap<PartyId, Multiaddr>,
-    seats: Vec<Result<Process, Status>>,
+    seats: Vec<Result<Process, Down>>,
     /// What clients have to know, but for where the parties are; nothing if nobody serves them.
     services: Option<Network>,
     network: Option<Network>,
@@ -114,16 +139,19 @@ pub struct Processes {
 
 impl Processes {
     /// Starts a process for each of `n` parties, with what is theirs in `folder`: they take part
-    /// once each has found all others. With services each takes clients, and serves HTTP.
+    /// once each has found all others. With services each takes clients, and serves HTTP, and whoever
+    /// fails later on is left down while the others go on.
     ///
     /// # Errors
-    /// One of them does not start, or they do not find each other.
+    /// One of them does not start, they do not find each other, or `go_on` says that nobody waits for
+    /// that any more.
     pub fn start(
         n: usize,
         launch: Launch,
         folder: PathBuf,
         scale: u64,
         services: Option<Network>,
+        go_on: &dyn Fn() -> bool,
     ) -> Result<Processes, FleetError> {
         let clock = Clock::starting(Instant::now(), scale);
         let (addresses, seats) = (BTreeMap::new(), Vec::with_capacity(n));
@@ -144,13 +172,13 @@ impl Processes {
             crew.seats.push(Ok(process));
         }
         for party in PartyId::all(n) {
-            let address = crew.hear(party, |said| said.address.clone())?;
+            let address = crew.hear(party, go_on, |said| said.address.clone())?;
             crew.addresses.insert(party, address);
         }
         let meet = Order::Meet(crew.addresses.clone());
         crew.up().for_each(|process| process.tell(&meet));
         for party in PartyId::all(n) {
-            crew.hear(party, |said| said.linked.then_some(()))?;
+            crew.hear(party, go_on, |said| said.linked.then_some(()))?;
         }
         crew.start_ns = unix_ns(LEAD);
         crew.clock = Clock::of_genesis(crew.start_ns, scale);
@@ -163,6 +191,12 @@ impl Processes {
         let start = Start { at: crew.start_ns, first: true, shown, up, network };
         let start = Order::Start(Box::new(start));
         crew.up().for_each(|process| process.tell(&start));
+        if crew.services.is_some() {
+            // Whoever cannot take part from the start on is not left behind.
+            for party in PartyId::all(n) {
+                crew.hear(party, go_on, |said| said.http)?;
+            }
+        }
         Ok(crew)
     }
 
@@ -207,6 +241,10 @@ impl Processes {
         let said = Arc::new(Mutex::default());
         let here = said.clone();
         std::thread::spawn(move || listen(&here, stdout));
+        let child = Arc::new(Mutex::new(child));
+        let mut started = lock(&STARTED);
+        started.retain(|other| other.strong_count() > 0);
+        started.push(Arc::downgrade(&child));
         Ok(Process { child, stdin, said })
     }
 
@@ -214,10 +252,14 @@ impl Processes {
     fn hear<T>(
         &mut self,
         party: PartyId,
+        go_on: &dyn Fn() -> bool,
         what: impl Fn(&Said) -> Option<T>,
     ) -> Result<T, FleetError> {
         let begun = Instant::now();
         loop {
+            if !go_on() {
+                return Err(FleetError::Interrupted);
+            }
             let Ok(process) = &self.seats[party.index()] else {
                 return Err(FleetError::Process { party, why: "it is down".to_owned() });
             };
@@ -241,7 +283,7 @@ impl Processes {
             said.silent && said.failed.is_none() && !said.stopped
         };
         // Its output is closed: it ends now, or has ended.
-        silent && process.child.wait().is_ok_and(|status| status.code().is_none())
+        silent && lock(&process.child).wait().is_ok_and(|status| status.code().is_none())
     }
 
     /// Whether a process that should be there is.
@@ -254,10 +296,11 @@ impl Processes {
         if failed.is_none() && !silent {
             return Ok(());
         }
+        let mut child = lock(&process.child);
         if failed.is_some() {
-            let _ = process.child.kill();
+            let _ = child.kill();
         }
-        let status = process.child.wait().map(|status| status.to_string());
+        let status = child.wait().map(|status| status.to_string());
         let status = status.unwrap_or_else(|error| error.to_string());
         let log = Home::of(&self.folder, party).0.join("log");
         let log = std::fs::read_to_string(log).unwrap_or_default();
@@ -265,37 +308,35 @@ impl Processes {
         let why = failed.or(last.map(str::to_owned)).unwrap_or(status);
         Err(FleetError::Ended { party, why })
     }
-}
 
-impl Crew for Processes {
-    fn clock(&self) -> Clock {
-        self.clock
-    }
-
-    fn status(&mut self, party: PartyId) -> Result<Option<Status>, FleetError> {
-        let Ok(process) = &self.seats[party.index()] else { return Ok(None) };
-        let status = process.said().status;
-        if self.was_killed(party) {
-            self.kill(party)?;
-            return Ok(None);
+    /// Leaves a party down that failed, if this is a network that is kept up.
+    fn without(&mut self, party: PartyId, error: FleetError) -> Result<(), FleetError> {
+        if self.services.is_none() {
+            return Err(error);
         }
-        if !status.panicked {
-            self.fine(party)?;
-        }
-        Ok(Some(status))
-    }
-
-    fn kill(&mut self, party: PartyId) -> Result<(), FleetError> {
-        let seat = &mut self.seats[party.index()];
-        let Ok(process) = seat else { return Ok(()) };
-        process.end();
-        let status = process.said().status;
-        *seat = Err(status);
+        let failed = Some(match error {
+            FleetError::Ended { why, .. } | FleetError::Process { why, .. } => why,
+            other => other.to_string(),
+        });
+        self.down(party, failed);
         Ok(())
     }
 
-    fn restart(&mut self, party: PartyId, disk: DiskAfter) -> Result<(), FleetError> {
-        let Err(shown) = self.seats[party.index()] else { return Ok(()) };
+    /// Ends what is left of a process.
+    fn down(&mut self, party: PartyId, failed: Option<String>) {
+        let seat = &mut self.seats[party.index()];
+        let status = match seat {
+            Ok(process) => {
+                process.end();
+                process.said().status
+            }
+            Err(down) => down.status,
+        };
+        *seat = Err(Down { status, failed });
+    }
+
+    fn starts_again(&mut self, party: PartyId, disk: DiskAfter) -> Result<(), FleetError> {
+        let Err(Down { status: shown, .. }) = self.seats[party.index()] else { return Ok(()) };
         let home = Home::of(&self.folder, party);
         let first = !home.began();
         if disk == DiskAfter::Lost {
@@ -320,9 +361,64 @@ impl Crew for Processes {
         Ok(())
     }
 
+    /// Waits until a process has ended in order, as it was told to at that time.
+    fn ends(&mut self, party: PartyId, told: Instant) -> Result<(), FleetError> {
+        while let Ok(process) = &self.seats[party.index()] {
+            let (stopped, silent) = {
+                let said = process.said();
+                (said.stopped, said.silent)
+            };
+            if stopped || self.was_killed(party) {
+                self.down(party, None);
+                break;
+            }
+            if silent {
+                self.fine(party)?;
+            }
+            if parting(told).is_none() {
+                return Err(FleetError::Ended { party, why: "it does not end".to_owned() });
+            }
+            std::thread::sleep(GLANCE);
+        }
+        Ok(())
+    }
+}
+
+impl Crew for Processes {
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn status(&mut self, party: PartyId) -> Result<Option<Status>, FleetError> {
+        let Ok(process) = &self.seats[party.index()] else { return Ok(None) };
+        let status = process.said().status;
+        if self.was_killed(party) {
+            self.down(party, None);
+            return Ok(None);
+        }
+        if !status.panicked
+            && let Err(error) = self.fine(party)
+        {
+            self.without(party, error)?;
+            return Ok(None);
+        }
+        Ok(Some(status))
+    }
+
+    fn kill(&mut self, party: PartyId) -> Result<(), FleetError> {
+        if self.seats[party.index()].is_ok() {
+            self.down(party, None);
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, party: PartyId, disk: DiskAfter) -> Result<(), FleetError> {
+        self.starts_again(party, disk).or_else(|error| self.without(party, error))
+    }
+
     fn states(&self) -> Vec<SeatState> {
         let seats = PartyId::all(self.seats.len()).zip(&self.seats);
-        let state = |(party, seat): (PartyId, &Result<Process, Status>)| {
+        let state = |(party, seat): (PartyId, &Result<Process, Down>)| {
             let address = self.addresses.get(&party).cloned();
             let down = SeatState { party, address, ..SeatState::default() };
             match seat {
@@ -330,14 +426,16 @@ impl Crew for Processes {
                     let said = process.said();
                     SeatState {
                         up: true,
-                        pid: Some(process.child.id()),
+                        pid: Some(lock(&process.child).id()),
                         status: said.status,
                         clients: said.clients,
                         http: said.http,
                         ..down
                     }
                 }
-                Err(status) => SeatState { status: *status, ..down },
+                Err(Down { status, failed }) => {
+                    SeatState { status: *status, failed: failed.clone(), ..down }
+                }
             }
         };
         seats.map(state).collect()
@@ -354,31 +452,11 @@ impl Crew for Processes {
 
     fn stop(&mut self) -> Result<(), FleetError> {
         self.up().for_each(|process| process.tell(&Order::Stop));
-        let begun = Instant::now();
+        let told = Instant::now();
         for party in PartyId::all(self.seats.len()) {
-            while let Ok(process) = &self.seats[party.index()] {
-                let (stopped, silent) = {
-                    let said = process.said();
-                    (said.stopped, said.silent)
-                };
-                if stopped {
-                    break;
-                }
-                if self.was_killed(party) {
-                    self.kill(party)?;
-                    break;
-                }
-                if silent {
-                    self.fine(party)?;
-                }
-                if parting(begun).is_none() {
-                    let why = "it does not end".to_owned();
-                    return Err(FleetError::Ended { party, why });
-                }
-                std::thread::sleep(GLANCE);
-            }
+            let ended = self.ends(party, told);
+            ended.or_else(|error| self.without(party, error))?;
         }
-        self.seats.clear();
         Ok(())
     }
 }

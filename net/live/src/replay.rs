@@ -5,25 +5,30 @@
 //! had, and their digest says whether it did. Journals are merged by time, and a delivery waits
 //! for its send. The fault layer is replayed too: its draws depend on nothing but the seed and the
 //! sends. What a message took beyond what the model allows makes the run out of model.
+//!
+//! Of each journal one entry is in memory, and of the sends those that somebody has not received.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use bytes::Bytes;
-use byzlab_crypto::{PartyId, PartySet, Reject};
+use byzlab_crypto::{Digest, PartyId, PartySet, Reject};
 use byzlab_protocols::{
     Effect, Input, Packet, Protocol, RequestId, Target, Time, smr::check_request,
 };
-use byzlab_sim::{Bound, Crash};
+use byzlab_sim::Bound;
 use byzlab_trace::{Change, Detail, EventId, FaultId, Observer, Recorder, What, Why};
 
 use crate::{
     Shaper,
     actor::{Actor, Leaving, Output, Parts},
     frame::{SendId, packet_of},
-    journal::{Entry, Happened, Life},
+    journal::{Entry, Happened, Source},
     link::{Faults, receivers},
     store::Kept,
 };
+
+mod seat;
+
+use seat::{Ending, Item, Seat};
 
 /// A run to be judged.
 pub struct Replay<P: Protocol> {
@@ -35,15 +40,19 @@ pub struct Replay<P: Protocol> {
     pub observers: Vec<Box<dyn Observer>>,
     /// Whether parties show their state.
     pub show: bool,
+    /// How the run broke its model by what is known otherwise, if it did.
+    pub known: Option<String>,
+    /// Whether what honest parties received is gathered.
+    pub witness: bool,
     /// The journals of each party, one for each of its lives.
-    pub lives: Vec<Vec<Life>>,
+    pub lives: Vec<Vec<Source>>,
 }
 
 /// What a replay brought.
 pub struct Replayed<P: Protocol> {
     /// Who watched.
     pub observers: Vec<Box<dyn Observer>>,
-    /// The packets that honest parties received.
+    /// The packets that honest parties received, if they were asked for.
     pub witnessed: Vec<Arc<Packet<P>>>,
     /// When the last thing happened.
     pub end: Time,
@@ -86,21 +95,9 @@ pub enum ReplayError {
         /// What is wrong.
         reason: Reject,
     },
-}
-
-/// Something on the time line of a party.
-#[derive(Clone, Copy, Debug)]
-enum Item {
-    Entry { life: usize, step: usize },
-    Crash(Option<FaultId>),
-}
-
-struct Seat<P: Protocol> {
-    line: Vec<(Time, Item)>,
-    next: usize,
-    actor: Option<Actor<P>>,
-    /// When it was down.
-    down: Vec<(Time, Time)>,
+    /// A journal is not what it was a moment ago.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 /// A send, until the end of the run.
@@ -109,7 +106,7 @@ struct Sent {
     hops: u32,
     at: Time,
     to: Target,
-    bytes: Bytes,
+    digest: Digest,
     done: PartySet,
 }
 
@@ -121,7 +118,10 @@ struct Scene<P: Protocol> {
     n: usize,
     shapers: Vec<Shaper>,
     sends: BTreeMap<(PartyId, SendId), Sent>,
-    witnessed: Vec<Arc<Packet<P>>>,
+    /// Whether nothing arrives twice.
+    once: bool,
+    /// What honest parties received, if that is gathered.
+    witnessed: Option<Vec<Arc<Packet<P>>>>,
     deliveries: u64,
     now: Time,
     /// When each party was down.
@@ -136,78 +136,47 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
     let n = replay.parts.context.committee.n();
     let mut scene = Scene {
         recorder: Recorder::new::<P>(n, replay.observers),
+        once: replay.faults.carry_once(),
         faults: replay.faults,
         corrupted: replay.parts.corrupted,
         n,
         shapers: Vec::new(),
         sends: BTreeMap::new(),
-        witnessed: Vec::new(),
+        witnessed: replay.witness.then(Vec::new),
         deliveries: 0,
         now: Time::ZERO,
         down: Vec::new(),
     };
     scene.shapers = PartyId::all(n).map(|party| scene.shaper(party)).collect();
-    let seats = PartyId::all(n).zip(&replay.lives).map(|(party, lives)| {
+    let seats = PartyId::all(n).zip(replay.lives).map(|(party, lives)| {
         let crashes = scene.faults.environment.crashes.iter().filter(|crash| crash.party == party);
         Seat::new(lives, crashes)
     });
-    let seats: Vec<Seat<P>> = seats.collect();
+    let seats = seats.collect::<Result<Vec<Seat<P>>, _>>()?;
     scene.down = seats.iter().map(|seat| seat.down.clone()).collect();
+    if let Some(known) = &replay.known {
+        scene.begin(Time::ZERO);
+        scene.recorder.event(PartyId(0), What::OutOfModel, Detail::Text(known));
+    }
     for party in PartyId::all(n).filter(|party| !replay.parts.corrupted.contains(*party)) {
-        if replay.lives[party.index()].iter().all(|life| life.entries.is_empty()) {
+        if seats[party.index()].is_empty() {
             scene.begin(Time::ZERO);
             scene.absent(party);
         }
     }
-    let mut stage =
-        Stage { parts: replay.parts, lives: replay.lives, show: replay.show, seats, scene };
+    let mut stage = Stage { parts: replay.parts, show: replay.show, seats, scene };
     let panicked = stage.play()?;
     if !panicked {
         stage.scene.missing(&stage.seats);
     }
     let Scene { recorder, witnessed, now, deliveries, .. } = stage.scene;
     let observers = recorder.into_observers();
+    let witnessed = witnessed.unwrap_or_default();
     Ok(Replayed { observers, witnessed, end: now, deliveries, panicked })
-}
-
-impl<P: Protocol> Seat<P> {
-    /// Which planned crash ended which life is told by their times: one between the first entry of a
-    /// life and that of the next one.
-    fn new<'a>(lives: &[Life], crashes: impl Iterator<Item = &'a Crash>) -> Seat<P> {
-        let mut planned: Vec<&Crash> = crashes.collect();
-        planned.sort_by_key(|crash| crash.at);
-        let (mut line, mut down, mut now) = (Vec::new(), Vec::new(), Time::ZERO);
-        let begin = |life: &Life| life.entries.first().map(|entry| Time(entry.at));
-        for (life, journal) in lives.iter().enumerate() {
-            let entries = journal.entries.iter().enumerate();
-            line.extend(entries.map(|(step, entry)| (Time(entry.at), Item::Entry { life, step })));
-            let last = journal.entries.last();
-            now = last.map_or(now, |entry| Time(entry.at));
-            let back = lives[life + 1..].iter().find_map(begin);
-            let over = life + 1 == lives.len();
-            if over && last.is_some_and(|entry| entry.happened == Happened::Stopped) {
-                continue;
-            }
-            let from = begin(journal).unwrap_or(Time::ZERO);
-            let until = back.filter(|_| begin(journal).is_some()).unwrap_or(Time::NEVER);
-            let crash = planned.iter().position(|crash| (from..=until).contains(&crash.at));
-            let crash = crash.map(|at| planned.remove(at));
-            let at = crash.map_or(now, |crash| crash.at.max(now));
-            line.push((at, Item::Crash(crash.map(|crash| crash.fault))));
-            down.push((at, back.unwrap_or(Time::NEVER)));
-        }
-        Seat { line, next: 0, actor: None, down }
-    }
-
-    /// When its last life ended.
-    fn end(&self) -> Time {
-        self.line.last().map_or(Time::ZERO, |(at, _)| *at)
-    }
 }
 
 struct Stage<P: Protocol> {
     parts: Parts<P>,
-    lives: Vec<Vec<Life>>,
     show: bool,
     seats: Vec<Seat<P>>,
     scene: Scene<P>,
@@ -226,21 +195,15 @@ impl<P: Protocol> Stage<P> {
             }
             self.scene.begin(at);
             let seat = &mut self.seats[party.index()];
-            let (_, item) = seat.line[seat.next];
-            seat.next += 1;
-            match item {
-                Item::Crash(fault) => {
+            match seat.take()? {
+                Item::Ended(ending) => {
                     seat.actor = None;
                     if !self.parts.corrupted.contains(party) {
-                        self.scene.recorder.trigger(party, What::Crashed);
-                        match fault {
-                            Some(fault) => self.scene.recorder.fired(party, fault),
-                            None => self.scene.killed(party),
-                        }
+                        self.scene.ended(party, ending);
                     }
                 }
-                Item::Entry { life, step } => {
-                    if self.entry(party, life, step)? {
+                Item::Entry { life, step, entry } => {
+                    if self.entry(party, (life, step), entry)? {
                         return Ok(true);
                     }
                 }
@@ -252,16 +215,14 @@ impl<P: Protocol> Stage<P> {
     /// Whose turn it is: the earliest whose send, if it is a delivery, has been seen.
     fn choose(&self) -> Option<(Time, PartyId)> {
         let heads = PartyId::all(self.scene.n).filter_map(|party| {
-            let seat = &self.seats[party.index()];
-            let (at, item) = seat.line.get(seat.next)?;
-            Some((!self.is_ready(party, *item), *at, party))
+            let (at, item) = self.seats[party.index()].head()?;
+            Some((!self.is_ready(item), at, party))
         });
         heads.min().map(|(_, at, party)| (at, party))
     }
 
-    fn is_ready(&self, party: PartyId, item: Item) -> bool {
-        let Item::Entry { life, step } = item else { return true };
-        let entry = &self.lives[party.index()][life].entries[step];
+    fn is_ready(&self, item: &Item) -> bool {
+        let Item::Entry { entry, .. } = item else { return true };
         let Happened::Packet { from, incarnation, number, .. } = entry.happened else {
             return true;
         };
@@ -271,21 +232,27 @@ impl<P: Protocol> Stage<P> {
         }
         // A corrupted party numbers what it sends as it likes: nobody waits for what it never sent.
         let Some(seat) = self.seats.get(from.index()) else { return true };
-        let head = seat.line.get(seat.next);
-        self.parts.corrupted.contains(from) && head.is_none_or(|(at, _)| at.0 > entry.at)
+        self.parts.corrupted.contains(from) && seat.head().is_none_or(|(at, _)| at.0 > entry.at)
     }
 
     /// One entry; says whether honest code panicked.
-    fn entry(&mut self, party: PartyId, life: usize, step: usize) -> Result<bool, ReplayError> {
-        let entry = &self.lives[party.index()][life].entries[step];
+    fn entry(
+        &mut self,
+        party: PartyId,
+        (life, step): (usize, usize),
+        entry: Entry,
+    ) -> Result<bool, ReplayError> {
         let differs = ReplayError::Differs { party, life, step };
         let scene = &mut self.scene;
         let seat = &mut self.seats[party.index()];
-        let input = match &entry.happened {
+        let input = match entry.happened {
             Happened::Stopped => return Ok(false),
+            Happened::Lost { peer, frames } => {
+                scene.lost(party, PartyId(peer), frames);
+                return Ok(false);
+            }
             Happened::Started { record, blocks, snapshot } => {
-                let (record, blocks) = (record.clone(), blocks.clone());
-                let kept = Kept { record, blocks, snapshot: snapshot.clone() };
+                let kept = Kept { record, blocks, snapshot };
                 let stored = kept.check::<P>(&self.parts.context, party);
                 let stored = stored.map_err(|reason| ReplayError::Disk { party, life, reason })?;
                 seat.actor = Some(Actor::new(&self.parts, party));
@@ -297,27 +264,27 @@ impl<P: Protocol> Stage<P> {
             }
             Happened::Command(signed) => {
                 let request =
-                    check_request(&self.parts.context, signed).map_err(|_| differs.clone())?;
+                    check_request(&self.parts.context, &signed).map_err(|_| differs.clone())?;
                 scene.recorder.trigger(party, What::Submitted(RequestId::of(&request)));
                 Input::Command(request)
             }
             Happened::Packet { from, incarnation, number, bytes } => {
-                let id = SendId { incarnation: *incarnation, number: *number };
-                let packet = scene.deliver(party, PartyId(*from), id, bytes)?;
-                Input::Packet { from: PartyId(*from), packet }
+                let id = SendId { incarnation, number };
+                let packet = scene.deliver(party, PartyId(from), id, &bytes)?;
+                Input::Packet { from: PartyId(from), packet }
             }
             Happened::Fired(number) => {
                 let actor = seat.actor.as_mut().ok_or_else(|| differs.clone())?;
-                let (_, input) = actor.fires(*number).ok_or_else(|| differs.clone())?;
+                let (_, input) = actor.fires(number).ok_or_else(|| differs.clone())?;
                 scene.recorder.trigger(party, What::Timer);
                 input
             }
         };
         let actor = seat.actor.as_mut().ok_or_else(|| differs.clone())?;
         let mut hear = Hear { scene, party, incarnation: life as u32 };
-        match (actor.take(Time(entry.at), &input, &mut hear), entry) {
-            (Ok(effects), Entry { effects: Some(then), .. }) if effects == *then => {}
-            (Err(panic), Entry { effects: None, .. }) => {
+        match (actor.take(Time(entry.at), &input, &mut hear), entry.effects) {
+            (Ok(effects), Some(then)) if effects == then => {}
+            (Err(panic), None) => {
                 self.scene.recorder.event(party, What::Panicked, Detail::Text(&panic.0));
                 return Ok(true);
             }
@@ -376,10 +343,27 @@ impl<P: Protocol> Scene<P> {
         self.recorder.event(party, What::OutOfModel, Detail::Text(&text));
     }
 
-    /// An honest party went down, and nothing in the scenario says so.
-    fn killed(&mut self, party: PartyId) {
-        let text = format!("party {party} went down, which is not in the scenario");
+    /// An honest party went down.
+    fn ended(&mut self, party: PartyId, ending: Ending) {
+        self.recorder.trigger(party, What::Crashed);
+        let what = match ending {
+            Ending::Planned(fault) => return self.recorder.fired(party, fault),
+            Ending::Stopped => "was stopped and started again",
+            Ending::Killed => "went down",
+        };
+        let text = format!("party {party} {what}, which is not in the scenario");
         self.recorder.event(party, What::OutOfModel, Detail::Text(&text));
+    }
+
+    /// A runtime had no room for messages between honest parties.
+    fn lost(&mut self, own: PartyId, peer: PartyId, frames: u64) {
+        if self.are_honest(own, peer) {
+            let text = format!(
+                "the runtime of party {own} lost {frames} messages to or from party {peer} for lack of \
+                 room"
+            );
+            self.recorder.event(own, What::OutOfModel, Detail::Text(&text));
+        }
     }
 
     /// A packet arrives.
@@ -391,11 +375,16 @@ impl<P: Protocol> Scene<P> {
         bytes: &[u8],
     ) -> Result<Arc<Packet<P>>, ReplayError> {
         let packet = packet_of::<P>(bytes);
-        let known = self.sends.get_mut(&(from, id)).filter(|sent| sent.bytes == bytes);
+        let digest = packet_digest(bytes);
+        let known = self.sends.get_mut(&(from, id)).filter(|sent| sent.digest == digest);
         let (event, hops) = match known {
             Some(sent) => {
                 sent.done.insert(to);
                 let (event, hops, at) = (sent.event, sent.hops, sent.at);
+                let mut awaited = receivers(sent.to, from, self.n);
+                if self.once && awaited.all(|party| sent.done.contains(party)) {
+                    self.sends.remove(&(from, id));
+                }
                 let bound = self.faults.network.bound(at);
                 // A message to a party that is down may be lost, or wait until it is back.
                 let down = self.is_down_within(to, at, bound.latest());
@@ -413,8 +402,10 @@ impl<P: Protocol> Scene<P> {
             None => return Err(ReplayError::NeverSent { to, from, number: id.number }),
         };
         self.deliveries += 1;
-        if !self.corrupted.contains(to) {
-            self.witnessed.push(packet.clone());
+        if let Some(witnessed) = &mut self.witnessed
+            && !self.corrupted.contains(to)
+        {
+            witnessed.push(packet.clone());
         }
         self.recorder.delivered(to, from, event, &packet, hops);
         Ok(packet)
@@ -442,6 +433,11 @@ impl<P: Protocol> Scene<P> {
             self.broken(from, to, at, "a message did not arrive in the time that the model allows");
         }
     }
+}
+
+/// What a send is known by.
+fn packet_digest(bytes: &[u8]) -> Digest {
+    Digest::of("byzlab/sent/1", bytes)
 }
 
 /// Hears what a step does.
@@ -472,13 +468,17 @@ impl<P: Protocol> Output<P> for Hear<'_, P> {
             }
         }
         let id = SendId { incarnation: self.incarnation, number };
-        scene.sends.insert((from, id), Sent { event, hops, at, to, bytes, done });
+        let digest = packet_digest(&bytes);
+        scene.sends.insert((from, id), Sent { event, hops, at, to, digest, done });
     }
 
     fn to_itself(&mut self, number: u64, packet: &Arc<Packet<P>>) {
         let id = SendId { incarnation: self.incarnation, number };
         let sent = &self.scene.sends[&(self.party, id)];
         let (event, hops) = (sent.event, sent.hops);
+        if sent.to == Target::One(self.party) {
+            self.scene.sends.remove(&(self.party, id));
+        }
         self.scene.recorder.delivered(self.party, self.party, event, packet, hops);
     }
 

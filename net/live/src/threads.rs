@@ -49,8 +49,14 @@ impl<P: Protocol> Threads<P> {
     /// part once each has found all others.
     ///
     /// # Errors
-    /// One of them does not start, or they do not find each other.
-    pub fn start(common: Common<P>, folder: PathBuf, scale: u64) -> Result<Self, FleetError> {
+    /// One of them does not start, they do not find each other, or `go_on` says that nobody waits for
+    /// that any more.
+    pub fn start(
+        common: Common<P>,
+        folder: PathBuf,
+        scale: u64,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Self, FleetError> {
         let runtime = runtime().map_err(|error| FleetError::Folder("threads".into(), error))?;
         let within = runtime.enter();
         let n = common.parts.context.committee.n();
@@ -61,7 +67,7 @@ impl<P: Protocol> Threads<P> {
             joined.push(here);
         }
         joined.iter().for_each(|here| here.meet(addresses.clone()));
-        await_links(|| joined.iter().map(Joined::links).collect())?;
+        await_links(|| joined.iter().map(Joined::links).collect(), go_on)?;
         let clock = Clock::starting(Instant::now() + LEAD, scale);
         let mut seats = Vec::with_capacity(n);
         for (party, here) in PartyId::all(n).zip(joined) {
@@ -101,9 +107,15 @@ pub(crate) fn is_linked(links: &[LinkState], with: &PartySet) -> bool {
 }
 
 /// Waits until every link carries in both directions.
-fn await_links(links: impl Fn() -> Vec<Vec<LinkState>>) -> Result<(), FleetError> {
+fn await_links(
+    links: impl Fn() -> Vec<Vec<LinkState>>,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(), FleetError> {
     let begun = Instant::now();
     loop {
+        if !go_on() {
+            return Err(FleetError::Interrupted);
+        }
         let links = links();
         let works = |link: &LinkState| link.sending && link.receiving;
         if links.iter().flatten().all(works) {

@@ -14,7 +14,7 @@ use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, PartySet, Scheme};
 use byzlab_live::{
     Clock, Faults, Intake, Link, Node, NodeConfig, Outgoing, Owner, Parts, Replay, ReplayError,
     Status,
-    journal::{self, Happened, Life},
+    journal::{self, Happened, Life, Source},
     replay,
     transport::Inbound,
 };
@@ -27,6 +27,10 @@ use byzlab_trace::{Detail, Event, Observer, What};
 
 const N: usize = 4;
 const DELTA: Span = Span::millis(150);
+
+fn sources(lives: Vec<Life>) -> Vec<Source> {
+    lives.into_iter().map(Source::from).collect()
+}
 
 /// Hands frames to the intakes of the others at once: a network in memory.
 struct Memory<P: Protocol> {
@@ -79,6 +83,21 @@ impl Observer for Log {
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
+    }
+}
+
+/// A network of this Δ that takes no time.
+fn network(delta: Span) -> Network {
+    Network {
+        model: Model::PartialSynchrony,
+        delta,
+        gst: Time::ZERO,
+        before_gst: BeforeGst::Bounded,
+        delay: Delay::Constant(Span::TICK),
+        early: None,
+        loss: Probability::ZERO,
+        duplicate: Probability::ZERO,
+        seed: 1,
     }
 }
 
@@ -217,22 +236,28 @@ impl<P: Attack> Run<P> {
 
     /// As if the model promised this Δ.
     fn replay_within(&self, lives: Vec<Vec<Life>>, delta: Span) -> Result<Log, ReplayError> {
-        let network = Network {
-            model: Model::PartialSynchrony,
-            delta,
-            gst: Time::ZERO,
-            before_gst: BeforeGst::Bounded,
-            delay: Delay::Constant(Span::TICK),
-            early: None,
-            loss: Probability::ZERO,
-            duplicate: Probability::ZERO,
-            seed: 1,
+        self.replay_sources(lives.into_iter().map(sources).collect(), delta)
+    }
+
+    /// From the disk.
+    fn streamed(&self) -> Log {
+        let open = |party: PartyId| {
+            let folder = self.folder.join(format!("journals-{party}"));
+            journal::open(&folder, &Owner::of::<P>(&self.parts.context, party))
         };
+        let sources = PartyId::all(N).map(open).collect::<Result<_, _>>();
+        self.replay_sources(sources.expect("they are whole"), DELTA).expect("the same code")
+    }
+
+    fn replay_sources(&self, lives: Vec<Vec<Source>>, delta: Span) -> Result<Log, ReplayError> {
+        let network = network(delta);
         let replayed = replay(Replay {
             parts: self.parts.clone(),
             faults: Faults { network, environment: Environment::default(), rules: Vec::new() },
             observers: vec![Box::new(Log::default())],
             show: false,
+            known: None,
+            witness: false,
             lives,
         })?;
         let log = replayed.observers.into_iter().next().expect("it was put in");
@@ -323,6 +348,50 @@ fn what_was_changed_in_a_journal_is_noticed() {
     assert!(matches!(error, Some(ReplayError::Differs { .. })), "{error:?}");
 }
 
+/// What the runtime had no room for is no network of the model, and nobody's fault.
+#[test]
+fn what_the_runtime_lost_breaks_the_model() {
+    let mut run = Run::<Pbft>::start("lost");
+    run.decide(1);
+    let mut lives = run.stop();
+    let entries = &mut lives[1][0].entries;
+    let (at, happened) = (entries[2].at, Happened::Lost { peer: 3, frames: 7 });
+    entries.insert(2, byzlab_live::journal::Entry { at, happened, effects: None });
+    let reasons = run.replay(lives).expect("the same code").reasons;
+    let lost = "the runtime of party 1 lost 7 messages to or from party 3 for lack of room";
+    assert!(reasons.iter().any(|why| why == lost), "{reasons:?}");
+}
+
+/// Whoever is stopped in order and started again was away, and is not said to have crashed.
+#[test]
+fn a_party_that_was_stopped_and_started_again_is_told_apart_from_one_that_was_killed() {
+    let mut run = Run::<HotStuff>::start("stopped");
+    run.decide(1);
+    run.nodes[2].take().expect("it runs").stop().expect("nothing else ended it");
+    run.restart(2);
+    run.kill(1);
+    run.restart(1);
+    run.decide(2);
+    let reasons = {
+        let lives = run.stop();
+        run.replay(lives).expect("the same code").reasons
+    };
+    let told = |text: &str| reasons.iter().any(|why| why.starts_with(text));
+    assert!(told("party 2 was stopped and started again, which is not"), "{reasons:?}");
+    assert!(told("party 1 went down, which is not"), "{reasons:?}");
+    assert!(!told("party 2 went down") && !told("party 1 was stopped"), "{reasons:?}");
+}
+
+/// Entry by entry from the disk it is the same as from memory.
+#[test]
+fn journals_are_judged_as_they_are_read() {
+    let mut run = Run::<Pbft>::start("streamed");
+    run.decide(3);
+    let lives = run.stop();
+    let (log, held) = (run.replay(lives).expect("the same code"), run.streamed());
+    assert_eq!((log.seen, log.decided, log.reasons), (held.seen, held.decided, held.reasons));
+}
+
 /// On disk: every byte of a journal counts, and one that ends early ended with its process.
 #[test]
 fn a_damaged_journal_is_refused() {
@@ -339,6 +408,7 @@ fn a_damaged_journal_is_refused() {
         bytes[at] ^= 1;
         fs::write(&file, bytes).expect("there is room");
         assert!(journal::read(&folder, &owner).is_err(), "byte {at}");
+        assert!(journal::open(&folder, &owner).is_err(), "byte {at}");
     }
     fs::write(&file, &good[..good.len() - 1]).expect("there is room");
     let cut = journal::read(&folder, &owner).expect("its process ended there");

@@ -61,6 +61,7 @@ impl<P: Protocol> Port for Gate<P> {
             sent: status.sent,
             peers: links.iter().filter(|link| link.connected).count() as u64,
             dropped: self.intake.dropped() as u64,
+            lost: self.intake.losses().all(),
             failed: status.panicked.then(|| "its code panicked".to_owned()),
             transport,
         }

@@ -44,6 +44,8 @@ pub struct Report {
     pub peers: u64,
     /// What its party dropped since it could not take it in time.
     pub dropped: u64,
+    /// How many frames to or from others its runtime lost for lack of room.
+    pub lost: u64,
     /// Why it does not go on, if it does not.
     pub failed: Option<String>,
     /// What its transport did.

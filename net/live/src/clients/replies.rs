@@ -73,6 +73,15 @@ impl Replies {
         }
     }
 
+    /// Leaves those for which `owner` still waits.
+    pub(super) fn keep_waiting(&self, requests: &mut VecDeque<RequestId>, owner: u64) {
+        let inner = lock(&self.inner);
+        requests.retain(|request| {
+            let waiting = inner.waiting.get(request);
+            waiting.is_some_and(|waiting| waiting.iter().any(|(other, _)| *other == owner))
+        });
+    }
+
     /// For how many requests somebody waits.
     pub fn waiting(&self) -> usize {
         lock(&self.inner).waiting.len()

@@ -37,8 +37,8 @@ pub struct PortLimits {
     pub connections: usize,
     /// In what time a client has to greet.
     pub greeting: Duration,
-    /// The most requests of one connection whose reply is awaited; the oldest is forgotten then,
-    /// and its client asks again.
+    /// So many requests of one connection are awaited in any case; of twice as many the oldest are
+    /// forgotten, and their client asks again.
     pub in_flight: usize,
     /// The most bytes of answers that wait for one connection; a client that reads more slowly
     /// loses it.
@@ -227,7 +227,7 @@ async fn greet<P: Port>(
     writer.write_all(&frame(&welcome)).await.map_err(|error| error.to_string())
 }
 
-/// The requests of one connection that wait for a reply, oldest first.
+/// The requests of one connection that wait for a reply, oldest first; among them some that got it.
 struct InFlight<'a, P: Port> {
     shared: &'a Shared<P>,
     owner: u64,
@@ -246,8 +246,11 @@ impl<P: Port> InFlight<'_, P> {
         let replies = self.shared.port.replies();
         replies.wait(request, self.owner, self.mailbox);
         self.order.push_back(request);
-        if self.order.len() > self.shared.limits.in_flight {
-            replies.forget(self.order.pop_front(), self.owner);
+        let most = self.shared.limits.in_flight;
+        if self.order.len() > 2 * most {
+            replies.keep_waiting(&mut self.order, self.owner);
+            let forgotten = self.order.len().saturating_sub(most);
+            replies.forget(self.order.drain(..forgotten), self.owner);
         }
     }
 

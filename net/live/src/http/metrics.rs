@@ -93,7 +93,9 @@ impl Page<'_> {
         self.count("executed_requests", "Requests executed", report.executed)?;
         self.count("sent_messages", "Messages that left, a broadcast once", report.sent)?;
         self.gauge("peers", "Other parties with a connection", report.peers)?;
-        self.count("dropped_inputs", "Inputs that found no room", report.dropped)
+        self.count("dropped_inputs", "Inputs that found no room", report.dropped)?;
+        let help = "Frames to or from others that were lost here for lack of room";
+        self.count("lost_frames", help, report.lost)
     }
 
     fn transport(&mut self, report: &Report) -> fmt::Result {

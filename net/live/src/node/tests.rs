@@ -7,7 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use byzlab_crypto::Digest;
-use byzlab_protocols::{Tag, View};
+use byzlab_protocols::{
+    Tag, View,
+    smr::{Ledger, Snapshot},
+};
 
 use super::*;
 use crate::journal;
@@ -59,8 +62,14 @@ fn nothing_leaves_before_what_it_follows_from_is_durable() {
     let store = Arc::new(Store::open(&folder, &owner).expect("an empty folder"));
     let (journal, _) = Writer::create(&folder, &owner).expect("an empty folder");
     let (left, killed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let link = Watching { folder: folder.clone(), owner, store: store.clone(), left: left.clone() };
+    let link = Watching {
+        folder: folder.clone(),
+        owner: owner.clone(),
+        store: store.clone(),
+        left: left.clone(),
+    };
     let commits = Arc::new(Commits::default());
+    let losses = Arc::new(Losses::new(4));
     let mut committer = Committer {
         store,
         journal,
@@ -68,17 +77,41 @@ fn nothing_leaves_before_what_it_follows_from_is_durable() {
         show: |_| {},
         replies: Arc::default(),
         commits: commits.clone(),
+        losses: losses.clone(),
+        told: Told::default(),
         killed: killed.clone(),
     };
     for number in 1..=3 {
         assert!(committer.commit(batch(number)).expect("there is room"));
         assert_eq!(left.load(Ordering::SeqCst), usize::from(number));
     }
+    losses.add(PartyId(2), 3);
+    let last = Batch { outgoing: Vec::new(), ..batch(4) };
+    assert!(committer.commit(last).expect("there is room"));
+    let lives = journal::read(&folder, &owner).expect("a journal");
+    let happened: Vec<_> = lives[0].entries[3..].iter().map(|entry| &entry.happened).collect();
+    let lost = Happened::Lost { peer: 2, frames: 3 };
+    assert_eq!(happened, [&lost, &Happened::Stopped], "what was lost is told once, before the end");
     killed.store(true, Ordering::SeqCst);
     assert!(!committer.commit(batch(4)).expect("there is room"), "the dead say nothing");
     assert_eq!(left.load(Ordering::SeqCst), 3);
     let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
-    assert_eq!((count(&commits.inputs), count(&commits.transactions)), (3, 3));
+    assert_eq!((count(&commits.inputs), count(&commits.transactions)), (4, 4));
     drop(committer);
     std::fs::remove_dir_all(&folder).expect("it was made here");
+}
+
+/// What a snapshot stands for was decided and executed, though nothing tells of it again.
+#[test]
+fn a_party_that_comes_back_shows_what_its_snapshot_has_executed() {
+    let mut ledger = Ledger::default();
+    (1..=3).for_each(|slot| _ = ledger.execute(Digest([slot; 32]), None, |fresh| fresh));
+    let snapshot = Some(Snapshot::of(&ledger));
+    let stored = Stored { record: Arc::new(()), blocks: Vec::new(), snapshot };
+    let before = Status { decided: 2, executed: 5, sent: 9, ..Status::default() };
+    let behind = shown(before, Some(&stored));
+    assert_eq!((behind.decided, behind.executed, behind.sent), (3, 0, 9));
+    let further = Status { decided: 4, ..before };
+    assert_eq!(shown(further, Some(&stored)), further);
+    assert_eq!(shown::<()>(before, None), before);
 }

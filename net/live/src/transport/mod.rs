@@ -218,12 +218,15 @@ impl Transport {
     }
 
     /// Sends a frame. Never waits: where the queue is full, the oldest frames are dropped. A frame
-    /// that is empty, too long, or for nobody or oneself is dropped, and counted like those.
-    pub fn send(&self, to: PartyId, frame: Bytes) {
+    /// that is empty, too long, or for nobody or oneself is dropped, and counted like those. Gives how
+    /// many were dropped although the receiver can be reached.
+    pub fn send(&self, to: PartyId, frame: Bytes) -> usize {
         let known = to != self.shared.own() && to.index() < self.shared.table.len();
         let fits = !frame.is_empty() && frame.len() <= self.shared.limits.frame;
         let dropped = if known && fits { self.shared.party(to).queue.put(frame) } else { 1 };
         add(&self.shared.tally.dropped, dropped);
+        let reached = || known && self.shared.state(to).sending;
+        if dropped > 0 && reached() { dropped } else { 0 }
     }
 
     /// What it did so far.
