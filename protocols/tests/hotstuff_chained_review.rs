@@ -142,3 +142,21 @@ fn nothing_is_promised_to_the_uninformed_under_scripted_leaders() {
     assert!(!promised(script(), &calm));
     assert!(promised(script(), &Situation { reached: 3, informed: true, ..calm }));
 }
+
+/// Corrections A8, K14 of the catalogue: a vote of view 5 says that its voter is locked at view 3. If no
+/// certificate of view 5 came about, an honest party votes for what extends view 4, or view 3.
+#[test]
+fn a_vote_is_held_against_its_lock_and_nothing_higher() {
+    let vote = |view: u64, justified: u64| Vote {
+        view: View(view),
+        hash: Digest([7; 32]),
+        justify_view: View(justified),
+        locks: View(justified - 1),
+    };
+    let first = vote(5, 4);
+    for (justified, guilt) in [(2, Some("amnesia")), (3, None), (4, None), (6, None)] {
+        let later = vote(7, justified);
+        assert_eq!(first.contradicts(&later, PartyId(3)), guilt, "justified in view {justified}");
+        assert_eq!(later.contradicts(&first, PartyId(3)), guilt, "justified in view {justified}");
+    }
+}
