@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 use crate::{
     Digest, PartyId, Signed, Statement, Verified,
     digest::{decode_array, encode_hex},
+    memo::Memo,
 };
 
 /// How statements are signed.
@@ -117,11 +118,17 @@ pub struct Signer {
     party: PartyId,
     instance: Digest,
     secret: Arc<Secret>,
+    /// Where its signatures are known as it makes them.
+    memo: Option<Arc<Memo>>,
 }
 
 impl Signer {
     pub(crate) fn new(party: PartyId, instance: Digest, secret: Secret) -> Self {
-        Signer { party, instance, secret: Arc::new(secret) }
+        Signer { party, instance, secret: Arc::new(secret), memo: None }
+    }
+
+    pub(crate) fn known_to(&self, memo: Arc<Memo>) -> Signer {
+        Signer { memo: Some(memo), ..self.clone() }
     }
 
     /// Signs for a party with this Ed25519 secret.
@@ -169,6 +176,9 @@ impl Signer {
             Secret::Ed25519(key) => ed25519_sign(key, &digest, variant),
             Secret::Ideal(key) => key.sign(&digest, variant),
         };
+        if let Some(memo) = &self.memo {
+            memo.learn(self.party, &digest, &signature);
+        }
         Verified::new(Signed { body, by: self.party, signature })
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{
     any::Any,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use crate::{Digest, PartyId, Signature};
+use crate::{Digest, PartyId, Signature, Signed, Statement, Verified};
 
 /// A fixed table of signatures that verified, so many to a place. The oldest entry of a place gives
 /// way to the next one that falls there: forgetting costs time, never correctness, and nobody can
@@ -50,6 +50,42 @@ impl Memo {
         entries[place..place + WAYS].rotate_right(1);
         entries[place] = Some(entry);
     }
+}
+
+/// A fixed table of statements that were checked and that somebody still holds, by their signatures:
+/// what is the same to the byte needs neither a check nor a digest. It keeps none of them alive.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    entries: Mutex<Vec<Option<Weak<dyn Any + Send + Sync>>>>,
+}
+
+/// How many statements are known by what they say.
+const HELD: usize = 1 << 12;
+
+impl Held {
+    /// Knows a statement as long as somebody holds it.
+    pub(crate) fn learn<T: Statement>(&self, statement: &Arc<Verified<T>>) {
+        let known: Arc<dyn Any + Send + Sync> = statement.clone();
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.resize(HELD, None);
+        entries[held(&statement.signed().signature)] = Some(Arc::downgrade(&known));
+    }
+
+    /// Whether exactly this is known.
+    pub(crate) fn knows<T: Statement>(&self, signed: &Signed<T>) -> bool {
+        let known = {
+            let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            let entry = entries.get(held(&signed.signature)).and_then(Option::as_ref);
+            entry.and_then(Weak::upgrade)
+        };
+        let known = known.as_ref().and_then(|known| known.downcast_ref::<Verified<T>>());
+        known.is_some_and(|known| known.signed() == signed)
+    }
+}
+
+/// The place of a statement.
+fn held(signature: &Signature) -> usize {
+    usize::from(u16::from_le_bytes([signature.0[8], signature.0[9]])) & (HELD - 1)
 }
 
 /// The most signatures that are remembered.

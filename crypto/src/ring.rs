@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -11,7 +14,7 @@ use rand_core::CryptoRng;
 use crate::{
     Digest, MAX_PARTIES, PartyId, Reject, Scheme, Signature, Signed, Signer, Statement, Verified,
     keys::{IdealKey, Secret, derive},
-    memo::{Certified, Memo},
+    memo::{Certified, Held, Memo},
 };
 
 /// Why a set of public keys cannot make a committee.
@@ -41,8 +44,9 @@ enum Keys {
 pub struct KeyRing {
     instance: Digest,
     keys: Keys,
-    memo: Memo,
+    memo: Arc<Memo>,
     certified: Certified,
+    held: Held,
     checked: AtomicU64,
 }
 
@@ -142,8 +146,9 @@ impl KeyRing {
         KeyRing {
             instance,
             keys,
-            memo: Memo::for_keys(count),
+            memo: Arc::new(Memo::for_keys(count)),
             certified: Certified::for_keys(count),
+            held: Held::default(),
             checked: AtomicU64::new(0),
         }
     }
@@ -196,9 +201,45 @@ impl KeyRing {
     /// # Errors
     /// The signer has no key here, or the signature is not theirs on this statement.
     pub fn check<T: Statement>(&self, signed: &Signed<T>) -> Result<Verified<T>, Reject> {
-        let digest = signed.body.digest(&self.instance);
-        self.check_digest(signed.by, &digest, &signed.signature)?;
+        self.look(signed)?;
         Ok(Verified::new(signed.clone()))
+    }
+
+    /// The same without a copy, for a statement that is given away. As long as somebody holds it, it is
+    /// known by what it says: that costs less than the digest of a long one.
+    ///
+    /// # Errors
+    /// As [`KeyRing::check`].
+    pub fn hold<T: Statement>(&self, signed: Signed<T>) -> Result<Arc<Verified<T>>, Reject> {
+        self.look(&signed)?;
+        let checked = Arc::new(Verified::new(signed));
+        self.held.learn(&checked);
+        Ok(checked)
+    }
+
+    /// The same for whoever only wants to know.
+    ///
+    /// # Errors
+    /// As [`KeyRing::check`].
+    pub fn look<T: Statement>(&self, signed: &Signed<T>) -> Result<(), Reject> {
+        if self.held.knows(signed) {
+            return Ok(());
+        }
+        let digest = signed.body.digest(&self.instance);
+        self.check_digest(signed.by, &digest, &signed.signature)
+    }
+
+    /// A signer whose signatures are known here as it makes them: what a party says to itself, and what
+    /// comes back to it in a certificate, needs no check. Nothing changes for a signer of other keys.
+    #[must_use]
+    pub fn knows(&self, signer: &Signer) -> Signer {
+        let own = match &self.keys {
+            Keys::Ed25519(keys) => keys.get(signer.party().index()).map(VerifyingKey::to_bytes),
+            Keys::Ideal(_) => None,
+        };
+        let same =
+            own.is_some() && own == signer.public_key() && self.instance == signer.instance();
+        if same { signer.known_to(self.memo.clone()) } else { signer.clone() }
     }
 
     /// The certificates that were checked.

@@ -1,9 +1,10 @@
 //! Statements, and the two states of a signed one: as received, and checked.
 
-use std::{fmt::Debug, hash::Hash};
+use std::{fmt::Debug, hash::Hash, io};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
 
 use crate::{Digest, PartyId, Signature};
@@ -21,14 +22,46 @@ pub trait Statement:
 
     /// What is signed, in the given instance.
     fn digest(&self, instance: &Digest) -> Digest {
-        // Most statements are short and need no memory of their own.
-        let mut bytes = SmallVec::<[u8; 256]>::new();
+        let mut hashed = Hashed::default();
         let length = u8::try_from(Self::DOMAIN.len()).expect("a domain is a short constant");
-        bytes.push(length);
-        bytes.extend_from_slice(Self::DOMAIN.as_bytes());
-        bytes.extend_from_slice(&instance.0);
-        self.serialize(&mut bytes).expect("writing to memory cannot fail");
-        Digest::plain(&bytes)
+        hashed.put(&[length]);
+        hashed.put(Self::DOMAIN.as_bytes());
+        hashed.put(&instance.0);
+        self.serialize(&mut hashed).expect("writing to memory cannot fail");
+        hashed.finish()
+    }
+}
+
+/// Hashes what is written. Most statements are short, and are hashed as one; of a long one no copy is
+/// made.
+#[derive(Default)]
+struct Hashed {
+    short: SmallVec<[u8; 256]>,
+    long: Option<Sha256>,
+}
+
+impl Hashed {
+    fn put(&mut self, bytes: &[u8]) {
+        if self.long.is_none() && self.short.len() + bytes.len() <= self.short.inline_size() {
+            return self.short.extend_from_slice(bytes);
+        }
+        let short = &self.short;
+        self.long.get_or_insert_with(|| Sha256::new().chain_update(short)).update(bytes);
+    }
+
+    fn finish(self) -> Digest {
+        self.long.map_or_else(|| Digest::plain(&self.short), |long| Digest(long.finalize().into()))
+    }
+}
+
+impl io::Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use byzlab_crypto::{Certificate, Claim, PartyId, Reject, Scheme, Signed};
+use byzlab_crypto::{Certificate, Claim, PartyId, Reject, Scheme, Signed, Signer};
 use common::{SCHEMES, committee, committees, signature, signed_claim, vote};
 
 #[test]
@@ -146,4 +146,41 @@ fn what_is_in_use_is_looked_at_once() {
     }
     let again = committee.ring().checked() - signed.len() as u64;
     assert!(again <= 8, "{again} of {} were looked at again", signed.len());
+}
+
+#[test]
+fn what_a_party_signs_is_known_to_it_and_to_nobody_else() {
+    let (committee, signers) = committee(Scheme::Ed25519, 4, 1, "this one", 7);
+    let own = committee.ring().knows(&signers[1]);
+    let signed = own.sign(vote(1, "v")).into_signed();
+    assert!(committee.check(&signed).is_ok());
+    assert_eq!(committee.ring().checked(), 0, "it was made here");
+    let other = Signed { body: vote(2, "v"), ..signed.clone() };
+    assert_eq!(committee.check(&other).err(), Some(Reject::Signature(PartyId(1))));
+    assert!(committee.fresh().check(&signed).is_ok(), "it stands by itself");
+    // A signer of other keys is believed nothing.
+    let strange = Signer::from_secret_key(PartyId(1), committee.instance(), &[9; 32]);
+    let forged = committee.ring().knows(&strange).sign(vote(1, "v")).into_signed();
+    assert_eq!(committee.check(&forged).err(), Some(Reject::Signature(PartyId(1))));
+}
+
+#[test]
+fn what_somebody_holds_is_known_by_what_it_says() {
+    for (committee, signers) in committees() {
+        let ring = committee.ring();
+        let signed = signers[1].sign(vote(1, "v")).into_signed();
+        let held = ring.hold(signed.clone()).expect("it is theirs");
+        assert_eq!((ring.checked(), ring.look(&signed)), (1, Ok(())));
+        // Not another statement, another signer, or another signature.
+        let body = Signed { body: vote(2, "v"), ..signed.clone() };
+        let by = Signed { by: PartyId(2), ..signed.clone() };
+        let mut bits = signed.clone();
+        bits.signature.0[63] ^= 1;
+        for (wrong, by) in [(body, 1), (by, 2), (bits, 1)] {
+            assert_eq!(ring.look(&wrong), Err(Reject::Signature(PartyId(by))));
+            assert_eq!(ring.hold(wrong).err(), Some(Reject::Signature(PartyId(by))));
+        }
+        drop(held);
+        assert_eq!(ring.look(&signed), Ok(()), "the signature is known for longer");
+    }
 }

@@ -282,6 +282,8 @@ pub struct Scenario {
     pub clients: u64,
     /// For real runtimes: whether votes reach the disk before they leave.
     pub sync: bool,
+    /// For real runtimes: whether journals are kept, by which a run is judged.
+    pub journal: bool,
     /// What is expected.
     pub expect: Expect,
     /// What `compare` crosses.

@@ -107,7 +107,7 @@ pub(crate) fn genesis(
 ) -> Result<Status, Failure> {
     let document = input::document(&args.file, &args.set, lab.registry())?;
     let scenario = document.resolve(args.seed, lab.registry())?;
-    network::honours(Runtime::Processes, &scenario)?;
+    network::honours(Runtime::Processes, &scenario, false)?;
     let genesis = Genesis {
         schema: 1,
         start_ns: unix_ns(Duration::from_nanos(args.start_in.0)),
@@ -245,6 +245,7 @@ pub(crate) fn judge(args: &JudgeArgs, lab: &Lab, output: &mut Output) -> Result<
             format!("the node of party {missing} is missing: a run is judged from all of them");
         return Err(Failure::Usage(why));
     }
+    network::honours(Runtime::Processes, &read.scenario, true)?;
     let entry = lab.live(&read.scenario);
     let run = entry.judge(&read, &folders);
     let run = run.map_err(|error| match error {

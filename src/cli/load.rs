@@ -5,7 +5,10 @@ use byzlab_live::clients::{
     Network, Reach,
     load::{Load, Outcome, Seen, load as put_load},
 };
-use byzlab_protocols::{Span, smr::MAX_PAYLOAD};
+use byzlab_protocols::{
+    Span,
+    smr::{MAX_PAYLOAD, list},
+};
 use byzlab_scenarios::{
     linearizable::{Action, Linearizable, Operation, check},
     parse_span,
@@ -24,18 +27,21 @@ pub(crate) struct LoadArgs {
     /// The description of the network, a JSON file.
     #[arg(long, value_name = "FILE")]
     network: std::path::PathBuf,
-    /// Requests a second, of all clients together.
+    /// Commands a second, of all clients together.
     #[arg(long, default_value_t = 100, value_name = "N")]
     rate: u64,
-    /// Bytes of each payload.
+    /// Bytes of each command.
     #[arg(long, default_value_t = 512, value_name = "BYTES")]
     size: usize,
-    /// For how long requests become due, such as 10s.
+    /// For how long commands become due, such as 10s.
     #[arg(long, default_value = "10s", value_parser = parse_span, value_name = "TIME")]
     duration: Span,
     /// How many clients ask; the network must have keys for them.
     #[arg(long, default_value_t = 1, value_name = "N")]
     clients: usize,
+    /// How many commands of a client go together under one signature at the most, gathered for 4 ms.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    batch: usize,
     /// Send each request to this party first, and to all only when it is asked again.
     #[arg(long, value_name = "PARTY")]
     first: Option<u16>,
@@ -57,11 +63,16 @@ pub(crate) struct LoadArgs {
 pub(crate) fn load(args: &LoadArgs, output: &mut Output) -> Result<Status, Failure> {
     let network = network(&args.network)?;
     let usage = |message: String| Err(Failure::Usage(message));
-    if args.rate == 0 || args.clients == 0 {
-        return usage("--rate and --clients: at least 1 is expected".to_owned());
+    if args.rate == 0 || args.clients == 0 || args.batch == 0 {
+        return usage("--rate, --clients and --batch: at least 1 is expected".to_owned());
     }
-    if args.size > MAX_PAYLOAD {
-        return usage(format!("--size {}: at most {MAX_PAYLOAD} bytes are taken", args.size));
+    if args.batch > list::MAX_ITEMS {
+        let most = list::MAX_ITEMS;
+        return usage(format!("--batch {}: at most {most} commands go together", args.batch));
+    }
+    let most = MAX_PAYLOAD - if args.batch == 1 { 0 } else { 1 + list::room(&[]) };
+    if args.size > most {
+        return usage(format!("--size {}: at most {most} bytes are taken", args.size));
     }
     if args.first.is_some_and(|first| usize::from(first) >= network.nodes.len()) {
         return usage(format!("--first: the network has parties 0 to {}", network.nodes.len() - 1));
@@ -71,6 +82,7 @@ pub(crate) fn load(args: &LoadArgs, output: &mut Output) -> Result<Status, Failu
         size: args.size,
         duration: duration(args.duration),
         clients: args.clients,
+        batch: args.batch,
         reach: args.first.map_or(Reach::All, |first| Reach::First(PartyId(first))),
         retry: RETRY,
         patience: duration(args.timeout),
@@ -112,12 +124,12 @@ fn per_second(outcome: &Outcome) -> f64 {
 }
 
 fn text(outcome: &Outcome, verdict: Option<&Linearizable>) -> String {
-    let Outcome { due, done, given_up, unsent, latency, .. } = outcome;
+    let Outcome { due, done, given_up, unsent, requests, latency, .. } = outcome;
     let ms = |micros: u64| micros as f64 / 1000.0;
     let (p50, p99) = (ms(latency.value_at_quantile(0.5)), ms(latency.value_at_quantile(0.99)));
     let mut text =
-        format!("{done} of {due} requests answered, {:.0} a second", per_second(outcome));
-    text += &format!("; {given_up} given up, {unsent} not sent\n");
+        format!("{done} of {due} commands answered, {:.0} a second", per_second(outcome));
+    text += &format!("; {given_up} given up, {unsent} not sent; {requests} requests\n");
     text +=
         &format!("latency  p50 {p50:.2} ms, p99 {p99:.2} ms, max {:.2} ms\n", ms(latency.max()));
     verdict.map_or(text.clone(), |verdict| format!("{text}history  {verdict}\n"))
@@ -133,6 +145,7 @@ fn json(
     serde_json::json!({
         "schema": 1, "protocol": network.protocol, "n": network.nodes.len(), "f": network.f,
         "label": args.label, "rate": args.rate, "size": args.size, "clients": args.clients,
+        "batch": args.batch, "requests": outcome.requests,
         "due": outcome.due, "done": outcome.done, "given_up": outcome.given_up,
         "unsent": outcome.unsent, "seconds": outcome.elapsed.as_secs_f64(),
         "per_second": per_second(outcome),

@@ -17,8 +17,12 @@ mod with {
 
     pub(crate) use crate::live::abandon;
 
-    pub(crate) fn honours(runtime: Runtime, scenario: &Scenario) -> Result<(), Failure> {
-        let Some(why) = refuse(scenario) else { return Ok(()) };
+    pub(crate) fn honours(
+        runtime: Runtime,
+        scenario: &Scenario,
+        judged: bool,
+    ) -> Result<(), Failure> {
+        let Some(why) = refuse(scenario, judged) else { return Ok(()) };
         let (file, runtime) = (&scenario.file, runtime.name());
         Err(Failure::CannotHonour(format!("{file}: --runtime {runtime} cannot honour this: {why}")))
     }
@@ -37,7 +41,7 @@ mod with {
         let run = entry.run(&ask, &mut |_, _, _| Ok(goes_on()));
         match run {
             Err(LiveError::Fleet(FleetError::Interrupted)) => Ok(None),
-            run => run.map(Some).map_err(|error| failure(&scenario.file, &error)),
+            run => run.map_err(|error| failure(&scenario.file, &error)),
         }
     }
 
@@ -56,7 +60,11 @@ mod with {
 mod without {
     use super::*;
 
-    pub(crate) fn honours(runtime: Runtime, _scenario: &Scenario) -> Result<(), Failure> {
+    pub(crate) fn honours(
+        runtime: Runtime,
+        _scenario: &Scenario,
+        _judged: bool,
+    ) -> Result<(), Failure> {
         let runtime = runtime.name();
         let why = format!("--runtime {runtime}: this byzlab was built without the feature `live`");
         Err(Failure::CannotHonour(why))
@@ -69,7 +77,7 @@ mod without {
         _text: &str,
         _options: Options,
     ) -> Result<Option<Run>, Failure> {
-        Err(honours(runtime, scenario).expect_err("it always refuses"))
+        Err(honours(runtime, scenario, true).expect_err("it always refuses"))
     }
 
     pub(crate) fn abandon() {}

@@ -152,7 +152,7 @@ fn documents(
                 return Err(Failure::Usage(format!("{}: {why}; {hint}", document.file)));
             }
             let real = args.runtime.iter().find(|runtime| **runtime != Runtime::Sim);
-            real.map_or(Ok(()), |real| network::honours(*real, &scenario))?;
+            real.map_or(Ok(()), |real| network::honours(*real, &scenario, true))?;
             Ok(document)
         });
         match document {

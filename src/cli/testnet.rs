@@ -161,16 +161,16 @@ pub(crate) fn testnet(
 }
 
 /// A scenario and the same as text, everything resolved.
-fn scenario(what: &What, registry: &Registry) -> Result<(Scenario, String), Failure> {
+fn scenario(what: &What, registry: &Registry, judged: bool) -> Result<(Scenario, String), Failure> {
     let document = input::document(&what.file, &what.set, registry)?;
     let scenario = document.resolve(what.seed, registry)?;
-    network::honours(Runtime::Processes, &scenario)?;
+    network::honours(Runtime::Processes, &scenario, judged)?;
     let text = explain(&document, &scenario, registry);
     Ok((scenario, text))
 }
 
 fn once(what: &What, lab: &Lab, output: &mut Output) -> Result<Status, Failure> {
-    let (scenario, text) = scenario(what, lab.registry())?;
+    let (scenario, text) = scenario(what, lab.registry(), true)?;
     catch_interrupts();
     let view = View::new(scenario.n);
     let run = run(lab, &scenario, &text, None, &mut |_, _, shown| {
@@ -178,11 +178,11 @@ fn once(what: &What, lab: &Lab, output: &mut Output) -> Result<Status, Failure> 
         Ok(goes_on())
     });
     view.clear();
-    print(what, &scenario, &run?, output)
+    print(what, &scenario, run?.as_ref(), output)
 }
 
 fn up(what: &What, folder: &Path, lab: &Lab, output: &mut Output) -> Result<Status, Failure> {
-    let (scenario, text) = scenario(what, lab.registry())?;
+    let (scenario, text) = scenario(what, lab.registry(), false)?;
     let refused = |error: std::io::Error| Failure::Io(folder.display().to_string(), error);
     let made = !folder.exists();
     fs::create_dir_all(folder).map_err(refused)?;
@@ -200,7 +200,9 @@ fn up(what: &What, folder: &Path, lab: &Lab, output: &mut Output) -> Result<Stat
             let states = crew.states();
             told = states.iter().all(|state| state.http.is_some());
             if told {
-                let _ = output.text(&table(&states)).and_then(|()| output.flush());
+                let note = if scenario.journal { "" } else { UNJUDGED };
+                let text = table(&states) + note;
+                let _ = output.text(&text).and_then(|()| output.flush());
             }
         }
         Ok(control.serve(crew) && goes_on())
@@ -210,8 +212,11 @@ fn up(what: &What, folder: &Path, lab: &Lab, output: &mut Output) -> Result<Stat
         // Only if nothing is in it.
         let _ = fs::remove_dir(folder);
     }
-    print(what, &scenario, &run?, output)
+    print(what, &scenario, run?.as_ref(), output)
 }
+
+/// Said of a network that keeps no journals.
+const UNJUDGED: &str = "runtime.journal = false: nobody judges, there is no verdict\n";
 
 type Watch<'a> = &'a mut dyn FnMut(
     &mut dyn Crew,
@@ -225,7 +230,7 @@ fn run(
     text: &str,
     up: Option<&Path>,
     look: Watch<'_>,
-) -> Result<Run, Failure> {
+) -> Result<Option<Run>, Failure> {
     let entry = lab.live(scenario);
     let options = Options { trace: up.is_none(), clock: None };
     let ask = Ask { scenario, text, options, place: Place::Processes, up, go_on: &goes_on };
@@ -235,9 +240,16 @@ fn run(
 fn print(
     what: &What,
     scenario: &Scenario,
-    run: &Run,
+    run: Option<&Run>,
     output: &mut Output,
 ) -> Result<Status, Failure> {
+    let Some(run) = run else {
+        match what.json {
+            true => output.line(r#"{"outcome":null,"why":"runtime.journal = false"}"#)?,
+            false => output.text(UNJUDGED)?,
+        }
+        return Ok(Status::Expected);
+    };
     let file = quoted(&what.file.display().to_string());
     let mut repeat = format!("byzlab testnet {file} --seed {}", scenario.seed);
     what.set.iter().for_each(|set| repeat.push_str(&format!(" --set {}", quoted(set))));

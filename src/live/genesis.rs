@@ -69,7 +69,7 @@ impl Genesis {
         let document = Document::decode("scenario of the genesis", bytes, &[], registry);
         let scenario = document.and_then(|document| document.resolve(None, registry));
         let scenario = scenario.map_err(|problems| problems.to_string())?;
-        if let Some(why) = super::refuse(&scenario) {
+        if let Some(why) = super::refuse(&scenario, false) {
             return Err(why);
         }
         if genesis.parties.len() != scenario.n {

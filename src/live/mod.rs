@@ -16,8 +16,8 @@ use std::{
 
 use byzlab_crypto::{Digest, PartyId};
 use byzlab_live::{
-    Alone, Common, Crew, FleetError, Found, Home, Launch, Look, Member, Multiaddr, Plan, Processes,
-    Threads, clients::Network, conduct, journal::JournalError,
+    Alone, Common, Crew, FleetError, Found, Home, Keeps, Launch, Look, Member, Multiaddr, Plan,
+    Processes, Threads, clients::Network, conduct, journal::JournalError,
 };
 use byzlab_protocols::{Attack, Time};
 use byzlab_scenarios::{KeySource, Options, Run, Scenario, prepare};
@@ -116,10 +116,15 @@ pub(crate) const SCENARIO: &str = "scenario.toml";
 /// The file that says to clients where the network is.
 pub(crate) const NETWORK: &str = "network.json";
 
+/// What the parties of a scenario write down.
+fn keeps(scenario: &Scenario) -> Keeps {
+    Keeps { sync: scenario.sync, journal: scenario.journal }
+}
+
 /// A protocol that can be run over a network, its type forgotten.
 pub(crate) trait Entry: Send + Sync {
-    /// Runs a scenario and judges it.
-    fn run(&self, ask: &Ask<'_>, look: Look<'_>) -> Result<Run, LiveError>;
+    /// Runs a scenario and judges it, unless it keeps no journals.
+    fn run(&self, ask: &Ask<'_>, look: Look<'_>) -> Result<Option<Run>, LiveError>;
 
     /// Is one party of a run, and does what whoever started it says.
     fn member(&self, scenario: &Scenario, seat: &Seat<'_>) -> Result<(), LiveError>;
@@ -146,7 +151,7 @@ pub(crate) fn digest(text: &str) -> Digest {
 }
 
 impl<P: Attack> Entry for Of<P> {
-    fn run(&self, ask: &Ask<'_>, look: Look<'_>) -> Result<Run, LiveError> {
+    fn run(&self, ask: &Ask<'_>, look: Look<'_>) -> Result<Option<Run>, LiveError> {
         let scratch = ask.up.is_none().then(Scratch::new).transpose().map_err(LiveError::Folder)?;
         let folder = ask.up.or(scratch.as_ref().map(Scratch::path)).expect("one of them");
         let setup = prepare::<P>(ask.scenario, &ask.options, &KeySource::live(ask.scenario));
@@ -154,7 +159,7 @@ impl<P: Attack> Entry for Of<P> {
         let started = ask.options.clock.map(|clock| clock());
         let (outcome, whole, failed) = match ask.place {
             Place::Threads => {
-                let common = Common::of(&setup, digest(ask.text), ask.scenario.sync);
+                let common = Common::of(&setup, digest(ask.text), keeps(ask.scenario));
                 let (folder, scale) = (folder.to_owned(), ask.scenario.scale);
                 let mut crew = Threads::start(common, folder, scale, ask.go_on)?;
                 let (outcome, whole) = conduct(&mut crew, &plan, look)?;
@@ -162,6 +167,9 @@ impl<P: Attack> Entry for Of<P> {
             }
             Place::Processes => processes(ask, folder, plan, look)?,
         };
+        if !ask.scenario.journal {
+            return Ok(None);
+        }
         let ended = Ended {
             runtime: ask.place.name(),
             outcome,
@@ -170,13 +178,13 @@ impl<P: Attack> Entry for Of<P> {
             clock: ask.options.clock.zip(started),
         };
         let homes = PartyId::all(ask.scenario.n).map(|party| Home::of(folder, party));
-        judge(ask.scenario, setup, &homes.collect::<Vec<_>>(), &ended)
+        judge(ask.scenario, setup, &homes.collect::<Vec<_>>(), &ended).map(Some)
     }
 
     fn member(&self, scenario: &Scenario, seat: &Seat<'_>) -> Result<(), LiveError> {
         let setup = prepare::<P>(scenario, &Options::default(), &KeySource::live(scenario));
         let member = Member {
-            common: Common::of(&setup, digest(seat.text), scenario.sync),
+            common: Common::of(&setup, digest(seat.text), keeps(scenario)),
             party: seat.party,
             folder: seat.folder.to_owned(),
             listen: seat.listen.clone(),
@@ -197,7 +205,7 @@ impl<P: Attack> Entry for Of<P> {
         let setup = prepare::<P>(scenario, &Options::default(), &read.keys);
         let party = own.party;
         let alone = Alone {
-            common: Common::of(&setup, read.digest, scenario.sync),
+            common: Common::of(&setup, read.digest, keeps(scenario)),
             party,
             folder: own.folder,
             listen: own.listen,

@@ -4,8 +4,13 @@ use byzlab_crypto::Scheme;
 use byzlab_scenarios::Scenario;
 use byzlab_sim::DiskAfter;
 
-/// Why a scenario cannot be run between real parties, if it cannot.
-pub(crate) fn refuse(scenario: &Scenario) -> Option<String> {
+/// Why a scenario cannot be run between real parties, and judged if it is to be, if it cannot.
+pub(crate) fn refuse(scenario: &Scenario, judged: bool) -> Option<String> {
+    if judged && !scenario.journal {
+        let why = "with runtime.journal = false there is no verdict; such a network is kept up by \
+                   byzlab testnet up, or by nodes of their own";
+        return Some(why.to_owned());
+    }
     if scenario.crypto == Scheme::Ideal {
         let why = "ideal signatures mean nothing between processes; set crypto = \"ed25519\"";
         return Some(why.to_owned());

@@ -26,7 +26,8 @@ use byzlab::{
     sim::Setup,
 };
 use byzlab_live::{
-    Clock, Faults, Inbox, Intake, Link, Node, NodeConfig, Outgoing, Owner, Parts, Replay, Status,
+    Clock, Faults, Inbox, Intake, Keeps, Link, Node, NodeConfig, Outgoing, Owner, Parts, Replay,
+    Status,
     clients::{
         Gate, Gateway, Network, PortLimits, Reach, Server, Session,
         load::{Load, Seen, load},
@@ -127,7 +128,7 @@ impl<P: Attack> Fleet<P> {
     async fn begin(&mut self, party: usize, inbox: Inbox<P>) {
         let own = PartyId(party as u16);
         let config = NodeConfig {
-            sync: true,
+            keeps: Keeps::ALL,
             first: !journal::began(&self.journals(party)),
             parts: Parts::of(&self.setup),
             party: own,
@@ -325,6 +326,7 @@ async fn asked_while_a_node_is_killed<P: Attack>() {
         size: 64,
         duration: Duration::from_secs(2),
         clients: 3,
+        batch: 1,
         reach: Reach::All,
         retry: RETRY,
         patience: LONG,

@@ -37,10 +37,15 @@ impl Network {
 
     /// Starts one by this program.
     pub(super) fn of(program: &Path, name: &str, protocol: &str) -> Network {
+        let text = format!("protocol = \"{protocol}\"\nworkload.commands = 2\nruntime.scale = 3\n");
+        Network::with(program, name, &text)
+    }
+
+    /// Starts one of this scenario.
+    fn with(program: &Path, name: &str, text: &str) -> Network {
         let folder = common::root().join(format!("target/testnet-{name}"));
         let _ = std::fs::remove_dir_all(&folder);
         let scenario = common::root().join(format!("target/testnet-{name}.toml"));
-        let text = format!("protocol = \"{protocol}\"\nworkload.commands = 2\nruntime.scale = 3\n");
         std::fs::write(&scenario, text).expect("it is written");
         let mut command = Command::new(program);
         command.args(["testnet", "up", path(&scenario), "--folder", path(&folder), "--json"]);
@@ -199,6 +204,64 @@ fn a_history_of_clients_is_linearizable_and_the_endpoint_answers() {
     assert_eq!(status, Some(if late { 3 } else { 0 }), "{verdict}");
     for property in ["agreement", "validity", "integrity", "certificates", "accountability"] {
         assert_eq!(verdict["properties"][property]["verdict"], "holds", "{property}: {verdict}");
+    }
+}
+
+/// Nobody judges it, so that it keeps its store and little else; batches of commands are executed in
+/// order all the same.
+#[test]
+fn a_network_without_journals_serves_clients_and_has_no_verdict() {
+    for sync in [true, false] {
+        let text = format!(
+            "protocol = {{ hotstuff-chained = {{ batch = 100, patience = 7, pace = 50 }} }}\n\
+             workload.commands = 2\nruntime = {{ scale = 3, journal = false, sync = {sync} }}\n"
+        );
+        let program = Path::new(env!("CARGO_BIN_EXE_byzlab"));
+        let network = Network::with(program, &format!("unjudged-{sync}"), &text);
+        let file = network.folder.join("network.json");
+        let (status, out, err) = done(byzlab(&[
+            "load",
+            "--network",
+            path(&file),
+            "--rate",
+            "400",
+            "--duration",
+            "2s",
+            "--clients",
+            "2",
+            "--batch",
+            "20",
+            "--check",
+            "--json",
+            "--timeout",
+            "40s",
+        ]));
+        assert_eq!(status, Some(0), "{out}{err}");
+        let load = &objects(&out)[0];
+        assert_eq!(
+            (load["linearizable"].as_str(), load["done"].as_u64()),
+            (Some("yes"), Some(800))
+        );
+        assert!(load["requests"].as_u64().is_some_and(|requests| requests < 800), "{out}");
+        if sync {
+            network.obeys(&["kill", "1"]);
+            network.obeys(&["restart", "1"]);
+            network.ask(&["put", "a", "1"]);
+            network.until("party 1 decides", |states| {
+                states[1]["status"]["decided"].as_u64() > Some(0)
+            });
+        }
+        for party in 0..4 {
+            let journal = network.folder.join(format!("party-{party}/journals/journal-0"));
+            let written = std::fs::metadata(journal).expect("it marks the start").len();
+            assert!((33..200).contains(&written), "{written} bytes");
+        }
+        let scenario = network.folder.join("scenario.toml");
+        let (status, _, err) = done(byzlab(&["run", path(&scenario), "--runtime", "processes"]));
+        assert_eq!(status, Some(2), "{err}");
+        assert!(err.contains("runtime.journal = false"), "{err}");
+        let (status, verdict) = network.down();
+        assert_eq!((status, &verdict["outcome"]), (Some(0), &Value::Null), "{verdict}");
     }
 }
 

@@ -102,15 +102,18 @@ pub(crate) struct Actor<P: Protocol> {
     sends: u64,
     views: Vec<View>,
     decided: Vec<u64>,
+    /// Whether somebody wants the digests of its steps.
+    judged: bool,
 }
 
 impl<P: Protocol> Actor<P> {
-    pub(crate) fn new(parts: &Parts<P>, party: PartyId) -> Actor<P> {
-        let n = parts.context.committee.n();
+    /// A party that has done nothing. If it is not `judged` the digests of its steps are zero.
+    pub(crate) fn new(parts: &Parts<P>, party: PartyId, judged: bool) -> Actor<P> {
+        let (context, n) = (&parts.context, parts.context.committee.n());
         let sitting = match parts.corrupted.contains(party) {
             true => Sitting::Corrupted(parts.adversary.clone()),
             false => {
-                let signer = parts.signers[party.index()].clone();
+                let signer = context.committee.ring().knows(&parts.signers[party.index()]);
                 Sitting::Honest(Box::new(P::new(&parts.context, signer, &parts.params)))
             }
         };
@@ -123,6 +126,7 @@ impl<P: Protocol> Actor<P> {
             sends: 0,
             views: vec![View::GENESIS; n],
             decided: vec![0; n],
+            judged,
         }
     }
 
@@ -151,7 +155,7 @@ impl<P: Protocol> Actor<P> {
         input: &Input<P>,
         out: &mut impl Output<P>,
     ) -> Result<Digest, Panicked> {
-        let mut seen = Hasher256::new("byzlab/live/step/1");
+        let mut seen = self.judged.then(|| Hasher256::new("byzlab/live/step/1"));
         let mut to_itself = VecDeque::new();
         self.one(now, input, out, &mut seen, &mut to_itself)?;
         while let Some((number, packet)) = to_itself.pop_front() {
@@ -159,7 +163,7 @@ impl<P: Protocol> Actor<P> {
             let input = Input::Packet { from: self.party, packet };
             self.one(now, &input, out, &mut seen, &mut to_itself)?;
         }
-        Ok(seen.finish())
+        Ok(seen.map_or(Digest::ZERO, Hasher256::finish))
     }
 
     fn one(
@@ -167,7 +171,7 @@ impl<P: Protocol> Actor<P> {
         now: Time,
         input: &Input<P>,
         out: &mut impl Output<P>,
-        seen: &mut Hasher256,
+        seen: &mut Option<Hasher256>,
         to_itself: &mut VecDeque<(u64, Arc<Packet<P>>)>,
     ) -> Result<(), Panicked> {
         let mut fx = Effects::at(now);
@@ -205,7 +209,7 @@ impl<P: Protocol> Actor<P> {
         now: Time,
         effect: Effect<P>,
         out: &mut impl Output<P>,
-        seen: &mut Hasher256,
+        seen: &mut Option<Hasher256>,
         to_itself: &mut VecDeque<(u64, Arc<Packet<P>>)>,
     ) {
         match effect {
@@ -249,7 +253,10 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Takes an effect into the digest of a step.
-fn see<P: Protocol>(seen: &mut Hasher256, effect: &Effect<P>) {
+fn see<P: Protocol>(seen: &mut Option<Hasher256>, effect: &Effect<P>) {
+    if seen.is_none() {
+        return;
+    }
     match effect {
         Effect::Persist(record) => {
             let mut bytes = Vec::new();
@@ -283,7 +290,8 @@ fn see<P: Protocol>(seen: &mut Hasher256, effect: &Effect<P>) {
     }
 }
 
-fn note(seen: &mut Hasher256, kind: u8, numbers: &[u64], bytes: &[u8]) {
+fn note(seen: &mut Option<Hasher256>, kind: u8, numbers: &[u64], bytes: &[u8]) {
+    let Some(seen) = seen else { return };
     seen.update(&[kind]);
     numbers.iter().for_each(|number| seen.update(&number.to_le_bytes()));
     seen.update(&(bytes.len() as u64).to_le_bytes());

@@ -19,7 +19,11 @@ const HEADER: usize = 12;
 /// The bytes of a packet, as they travel.
 pub(crate) fn packet_bytes<P: Protocol>(packet: &Packet<P>) -> Bytes {
     match packet.body() {
-        Body::Typed(wire) => borsh::to_vec(wire).expect("a message is written to memory").into(),
+        Body::Typed(wire) => {
+            let mut bytes = Vec::with_capacity(packet.bytes() as usize);
+            borsh::to_writer(&mut bytes, wire).expect("a message is written to memory");
+            bytes.into()
+        }
         Body::Raw(raw) => Bytes::copy_from_slice(raw),
     }
 }

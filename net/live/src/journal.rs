@@ -158,6 +158,17 @@ impl Writer {
         self.waiting.extend_from_slice(&self.last.0);
     }
 
+    /// Writes down that the party begins, and nothing after that: for a journal that nobody judges.
+    ///
+    /// # Errors
+    /// The system does not take it.
+    pub(crate) fn begins(&mut self, at: u64) -> Result<(), JournalError> {
+        let (record, blocks, snapshot) = (None, Vec::new(), None);
+        let happened = Happened::Started { record, blocks, snapshot };
+        self.add(&Entry { at, happened, effects: None });
+        self.flush()
+    }
+
     /// Hands all entries to the system: they survive the end of the process.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub use libp2p::Multiaddr;
 pub use line::Line;
 pub use link::{Faults, Link, Outgoing, Shaped};
 pub use losses::Losses;
-pub use node::{Node, NodeConfig, NodeError, Status};
+pub use node::{Keeps, Node, NodeConfig, NodeError, Status};
 pub use party::{Common, Home, Joined, Party, PartyError};
 pub use process::Member;
 pub use processes::{Launch, Processes, abandon};

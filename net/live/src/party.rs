@@ -15,7 +15,7 @@ use byzlab_sim::{Arrival, Setup};
 use libp2p::Multiaddr;
 
 use crate::{
-    Clock, Faults, Inbox, Intake, Node, NodeConfig, NodeError, Parts, Shaped, Status,
+    Clock, Faults, Inbox, Intake, Keeps, Node, NodeConfig, NodeError, Parts, Shaped, Status,
     clients::{Gate, Gateway, Network, PortLimits, Server, serve},
     http::{Endpoint, Serving},
     journal,
@@ -32,18 +32,18 @@ pub struct Common<P: Protocol> {
     pub faults: Faults,
     /// The requests of clients.
     pub arrivals: Vec<Arrival>,
-    /// Whether votes are on the disk before they leave.
-    pub sync: bool,
+    /// What they write down.
+    pub keeps: Keeps,
     /// The digest of the scenario: whoever runs another one is refused.
     pub scenario: Digest,
 }
 
 impl<P: Protocol> Common<P> {
     /// What a setup says of them.
-    pub fn of(setup: &Setup<P>, scenario: Digest, sync: bool) -> Common<P> {
+    pub fn of(setup: &Setup<P>, scenario: Digest, keeps: Keeps) -> Common<P> {
         let mut arrivals = setup.requests.clone();
         arrivals.sort_by_key(|arrival| arrival.at);
-        Common { parts: Parts::of(setup), faults: Faults::of(setup), arrivals, sync, scenario }
+        Common { parts: Parts::of(setup), faults: Faults::of(setup), arrivals, keeps, scenario }
     }
 
     fn arrivals(&self, party: PartyId) -> Vec<Arrival> {
@@ -196,7 +196,7 @@ impl<P: Protocol> Joined<P> {
         let config = NodeConfig {
             parts: common.parts.clone(),
             party,
-            sync: common.sync,
+            keeps: common.keeps,
             disk: home.disk(),
             journals: home.journals(),
             arrivals: common.arrivals(party),

@@ -75,6 +75,8 @@ type Taking<P> = (Party<P>, Option<Network>);
 
 /// How often a party looks whether it has something to tell.
 pub(crate) const GLANCE: Duration = Duration::from_millis(2);
+/// How often a party that takes part tells how it is.
+const TELL: Duration = Duration::from_millis(10);
 /// Whoever is told to end, and does not, is ended after this.
 const PARTING: Duration = Duration::from_secs(10);
 
@@ -190,7 +192,7 @@ impl<P: Protocol> Member<P> {
     fn takes_part(&self, party: Party<P>, orders: &Receiver<Order>) -> Result<(), FleetError> {
         let mut told = None;
         loop {
-            match orders.recv_timeout(GLANCE) {
+            match orders.recv_timeout(TELL) {
                 Ok(Order::Meet(others)) => party.meet(others),
                 Ok(Order::Sever(from)) => party.sever(from.into_iter().collect()),
                 Ok(Order::Start(_)) | Err(RecvTimeoutError::Timeout) => {}

@@ -255,7 +255,7 @@ impl<P: Protocol> Stage<P> {
                 let kept = Kept { record, blocks, snapshot };
                 let stored = kept.check::<P>(&self.parts.context, party);
                 let stored = stored.map_err(|reason| ReplayError::Disk { party, life, reason })?;
-                seat.actor = Some(Actor::new(&self.parts, party));
+                seat.actor = Some(Actor::new(&self.parts, party, true));
                 scene.shapers[party.index()] = scene.shaper(party);
                 if life > 0 {
                     scene.recorder.trigger(party, What::Recovered);

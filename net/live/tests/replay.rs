@@ -12,8 +12,8 @@ use std::{
 
 use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, PartySet, Scheme};
 use byzlab_live::{
-    Clock, Faults, Intake, Link, Node, NodeConfig, Outgoing, Owner, Parts, Replay, ReplayError,
-    Status,
+    Clock, Faults, Intake, Keeps, Link, Node, NodeConfig, Outgoing, Owner, Parts, Replay,
+    ReplayError, Status,
     journal::{self, Happened, Life, Source},
     replay,
     transport::Inbound,
@@ -178,7 +178,7 @@ impl<P: Attack> Run<P> {
             journals: self.folder.join(format!("journals-{party}")),
             arrivals: self.arrivals.clone(),
             shown: Status::default(),
-            sync: true,
+            keeps: Keeps::ALL,
             first: !journal::began(&self.folder.join(format!("journals-{party}"))),
             clock: self.clock,
         };

@@ -8,7 +8,7 @@ use super::{
     wire::{Entry, Message, NewView, Phase, Qc, Vote, Wire, wire_qc},
 };
 use crate::{
-    Effect, Effects, View,
+    Effect, Effects, Time, View,
     smr::{Block, Request, Taken, conflict},
 };
 
@@ -67,7 +67,7 @@ impl HotStuff {
             return self.want_high(fx);
         }
         let Some(parent) = self.replica.chain.get(&hash).cloned() else { return };
-        let requests = self.replica.batch(&parent);
+        let requests = self.replica.batch(&parent, Time::NEVER);
         let unfinished = parent.height() > self.replica.chain.decided_height();
         if requests.is_empty() && !unfinished {
             return;

@@ -14,7 +14,7 @@ use crate::{
     Values, View,
     durable::durable,
     effects::Shown,
-    smr::{Block, Commit, Commits, Ordered, Replica, Sync},
+    smr::{Block, Commit, Commits, Ordered, Pace, Replica, Sync},
 };
 
 /// The timers of a party.
@@ -28,6 +28,8 @@ pub enum Timer {
     Share,
     /// A body did not come.
     Fetch(Digest),
+    /// What gathered may be proposed.
+    Pace,
 }
 
 /// What must survive a crash (corrections A8, A10).
@@ -65,6 +67,7 @@ pub struct ChainedHotStuff {
     pub(super) patience: Span,
     /// Whether timeouts carry votes.
     pub(super) salvage: bool,
+    pub(super) pace: Pace,
     pub(super) me: Signer,
     pub(super) record: Record,
     pub(super) replica: Replica,
@@ -197,6 +200,7 @@ impl Protocol for ChainedHotStuff {
             rules: params.rules(),
             patience: context.delta * params.patience,
             salvage: params.salvage,
+            pace: Pace::new(context.delta, params.pace),
             replica: Replica::new(context, signer.party(), params.batch),
             me: signer,
             record: Record::default(),
@@ -275,6 +279,10 @@ impl Protocol for ChainedHotStuff {
             Timer::Share => self.share(fx),
             Timer::Fetch(hash) => {
                 self.replica.ask_again(hash, &self.context, fx);
+            }
+            Timer::Pace => {
+                self.pace.turns();
+                self.propose(fx);
             }
         }
     }

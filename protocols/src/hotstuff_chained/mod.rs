@@ -107,6 +107,9 @@
 //! - Timeouts carry the last vote, as above.
 //! - Nobody proposes and no timer runs while nothing waits. Empty blocks are proposed only while a
 //!   request stands in an undecided block, and one more to tell that the last one is decided.
+//! - With a pace (`pace`, off by default) a request waits at the proposer for the next turn of its own
+//!   clock, Δ at the most. That is a choice of what to propose, and no rule of safety knows of it; T has
+//!   to be 7Δ then.
 //! - Certificates are vectors of signatures, not threshold signatures: O(n) signatures each.
 
 mod attack;
@@ -188,6 +191,13 @@ static FIELDS: &[Field] = &[
         default: FieldDefault::Is("true"),
         doc: "Whether timeouts carry the last vote; without it liveness is not promised",
     },
+    Field {
+        name: "pace",
+        kind: FieldKind::Integer { min: 0, max: 1000 },
+        default: FieldDefault::Is("0"),
+        doc: "Requests gather, and are proposed together every so many thousandths of Δ; 0 proposes each \
+              as it comes",
+    },
     Field::BROKEN,
 ];
 
@@ -203,13 +213,15 @@ pub struct Params {
     pub patience: u64,
     /// Whether timeouts carry votes.
     pub salvage: bool,
+    /// From one turn of proposals to the next, in thousandths of Δ; 0 for none.
+    pub pace: u64,
     /// The id of a broken twin.
     pub broken: Option<String>,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Params { batch: 1, patience: LEAST_PATIENCE, salvage: true, broken: None }
+        Params { batch: 1, patience: LEAST_PATIENCE, salvage: true, pace: 0, broken: None }
     }
 }
 
@@ -219,6 +231,7 @@ impl Params {
             batch: values.integer("batch") as usize,
             patience: values.integer("patience"),
             salvage: values.flag("salvage"),
+            pace: values.integer("pace"),
             broken: values.text("broken").map(str::to_owned),
         }
     }
@@ -238,8 +251,12 @@ impl Params {
 /// A turn of all leaders has `f` faulty ones at the most. Of the honest ones, each but the last two
 /// before a faulty one gets its block decided, with a request in it that was not on the chain
 /// before: `n - 3f` in a turn at the least.
+///
+/// With a pace each request gathers for Δ at the most wherever it comes, once: from then on it may be
+/// proposed there at any time. The view in which that happens takes as much longer.
 fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option<Time> {
-    if params.patience < LEAST_PATIENCE || !params.salvage {
+    let gathers = u64::from(params.pace > 0);
+    if params.patience < LEAST_PATIENCE + gathers || !params.salvage {
         return None;
     }
     let (n, f) = (context.committee.n() as u64, context.committee.f() as u64);
@@ -278,7 +295,8 @@ fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option
     let missed = situation.requests.saturating_add(timeouts).saturating_mul(3) * upset;
     let fetching = 8 * (missed / WINDOW as u64);
     let views = turns * (n + f) + 2 * scripted + spreading;
-    let deltas = settling + fetching + view * views;
+    let gathering = gathers * (1 + spreading + upset);
+    let deltas = settling + fetching + gathering + view * views;
     let from = absent.max(situation.submitted);
     Some(from.after(context.delta * deltas))
 }

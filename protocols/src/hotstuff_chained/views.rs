@@ -19,6 +19,9 @@ impl ChainedHotStuff {
     /// A request comes, from a client or from a party that cannot get it decided alone.
     pub(super) fn submit(&mut self, request: &Request, fx: &mut Effects<Self>) {
         if self.replica.submit(request, fx) {
+            if let Some(turn) = self.pace.gathers(fx.now()) {
+                fx.set_timer(Timer::Pace, turn);
+            }
             self.propose(fx);
         }
     }
@@ -31,14 +34,17 @@ impl ChainedHotStuff {
             return;
         }
         let (justify_view, hash) = self.high();
-        if !(self.undecided() || self.news == Some(justify_view)) {
+        let by = self.pace.by(fx.now());
+        let gathered = by.filter(|by| self.replica.pool.waits_since(*by));
+        let waits = gathered.is_some() || self.open_requests().next().is_some();
+        if !(waits || self.news == Some(justify_view)) {
             return;
         }
         if !self.replica.chain.holds_path(&hash) {
             return;
         }
         let Some(parent) = self.replica.chain.get(&hash).cloned() else { return };
-        let requests = self.replica.batch(&parent);
+        let requests = gathered.map_or_else(Vec::new, |by| self.replica.batch(&parent, by));
         fx.note(1);
         let justify = (justify_view, Digest::ZERO);
         let block = Block::propose(&self.me, &parent, self.view, justify, &requests);

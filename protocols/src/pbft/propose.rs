@@ -10,7 +10,7 @@ use super::{
     wire::{Proposal, Report, Status, Vote, Wire, WireReport, justification},
 };
 use crate::{
-    Effects, View,
+    Effects, Time, View,
     smr::{Block, WINDOW, WireBlock, bodies},
 };
 
@@ -85,7 +85,7 @@ impl Pbft {
         fx.note(3);
         let statuses: Vec<_> =
             reports.iter().map(|report| report.status.signed().clone()).collect();
-        let requests = self.replica.batch(&parent);
+        let requests = self.replica.batch(&parent, Time::NEVER);
         let justify = (highest.0, justification(&statuses));
         let block = Block::propose(&self.me, &parent, view, justify, &requests);
 

@@ -28,7 +28,8 @@ impl PbftClassic {
                 return;
             }
             let (batch, most) = (self.params.batch, self.slot_bytes());
-            let requests = self.pool.next(batch, most, |id| self.taken.contains(id));
+            let Some(by) = self.pace.by(fx.now()) else { return };
+            let requests = self.pool.next(batch, most, by, |id| self.taken.contains(id));
             if requests.is_empty() {
                 return;
             }
@@ -207,6 +208,7 @@ impl PbftClassic {
             let id = RequestId { client: command.by, seq: command.body.seq };
             // A signature that was checked with the block: the check remembers it.
             if !self.ledger.is_executed(&id)
+                && !self.pool.contains(&id)
                 && let Ok(request) = check_request(&context, command)
             {
                 self.submit(&request, fx);

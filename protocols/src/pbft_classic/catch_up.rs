@@ -9,7 +9,7 @@ use super::{
     wire::{MAX_FORWARDED, Progress, Wire},
 };
 use crate::{
-    Effects, Target,
+    Effects, Target, Time,
     smr::{Block, MAX_BLOCK_BYTES, Sync},
 };
 
@@ -41,7 +41,7 @@ impl PbftClassic {
     /// Line 10: sends on the requests that wait longest and are in no batch that was accepted.
     pub(super) fn forward_requests(&mut self, to: Target, fx: &mut Effects<Self>) {
         let taken = |id: &_| self.taken.contains(id);
-        let requests = self.pool.next(MAX_FORWARDED, MAX_BLOCK_BYTES, taken);
+        let requests = self.pool.next(MAX_FORWARDED, MAX_BLOCK_BYTES, Time::NEVER, taken);
         if requests.is_empty() {
             return;
         }

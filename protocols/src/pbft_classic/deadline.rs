@@ -17,6 +17,9 @@ const LEAST_PATIENCE: u64 = 8;
 /// slots at a time; it is never left. Before, a faulty primary may execute a request just before the
 /// time is up, each time anew.
 ///
+/// With a pace a request gathers for Δ at the most wherever it comes, so that all of this takes a
+/// primary as much longer.
+///
 /// Before S views may have failed: as many as fit, so that the first time is less than doubled.
 /// Whoever missed something by then asks for it after half of T0, and has it 2Δ later.
 pub(super) fn deadline(context: &Context, params: &Params, situation: &Situation) -> Option<Time> {
@@ -41,15 +44,16 @@ pub(super) fn deadline(context: &Context, params: &Params, situation: &Situation
         return None;
     }
     let patience = params.patience;
+    let least = LEAST_PATIENCE + u64::from(params.pace > 0);
     let time = |failures: u64| patience << failures.min(MAX_DOUBLINGS);
     let fits = |failures: &u64| (time(*failures) - patience) * context.delta.0 <= absent.0;
     let before = (0..=MAX_DOUBLINGS).take_while(fits).last().unwrap_or(0);
-    let short = (0..MAX_DOUBLINGS).take_while(|j| time(*j) < LEAST_PATIENCE).count() as u64;
+    let short = (0..MAX_DOUBLINGS).take_while(|j| time(*j) < least).count() as u64;
     let upset = if absent > Time::ZERO { 2 } else { 0 };
     let failing = f + short + upset + scripted;
     let round = |failures: u64| {
         let views = (0..=failing).map(|more| time(failures + more) + 4);
-        views.sum::<u64>() + LEAST_PATIENCE
+        views.sum::<u64>() + least
     };
     // Requests that few know are told to the others when one of those who do leaves the view, a
     // message full at a time.
@@ -58,11 +62,11 @@ pub(super) fn deadline(context: &Context, params: &Params, situation: &Situation
         false => round(before) + (requests / MAX_FORWARDED as u64 + 1) * (patience + 4),
     };
     let settling = if upset > 0 { time(before) + 2 * patience + 8 } else { 0 };
-    let windows = (requests / params.checkpoint + 1) * LEAST_PATIENCE;
-    let each = match patience >= LEAST_PATIENCE {
+    let windows = (requests / params.checkpoint + 1) * least;
+    let each = match patience >= least {
         true => patience,
         // The next request begins with too short a time again.
-        false => LEAST_PATIENCE + round(0),
+        false => least + round(0),
     };
     let deltas = settling + spreading + round(before) + requests * each + windows;
     let from = absent.max(situation.submitted);

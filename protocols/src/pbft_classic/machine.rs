@@ -19,7 +19,7 @@ use crate::{
     Stored, Tag, Time, Values, View,
     durable::durable,
     effects::Shown,
-    smr::{Block, Fetcher, Ledger, MAX_BLOCK_BYTES, MAX_PAYLOAD, OVERHEAD, Pool, Snapshot},
+    smr::{Block, Fetcher, Ledger, MAX_BLOCK_BYTES, MAX_PAYLOAD, OVERHEAD, Pace, Pool, Snapshot},
 };
 
 /// The most bytes of the batches that a primary can have between the watermarks, about: a faulty one
@@ -37,6 +37,8 @@ pub enum Timer {
     Forward,
     /// A batch did not come.
     Fetch(Digest),
+    /// What gathered may be proposed.
+    Pace,
 }
 
 /// What is durable of one slot.
@@ -112,6 +114,7 @@ pub struct PbftClassic {
     /// The highest slot that each party is known to have committed to or executed.
     pub(super) claims: BTreeMap<PartyId, u64>,
     pub(super) pool: Pool,
+    pub(super) pace: Pace,
     /// The requests in batches of this view that are not executed.
     pub(super) taken: BTreeSet<RequestId>,
     pub(super) fetcher: Fetcher,
@@ -243,7 +246,11 @@ impl PbftClassic {
         if self.ledger.is_executed(&id) {
             return;
         }
-        self.pool.submit(request, fx.now());
+        if self.pool.submit(request, fx.now())
+            && let Some(turn) = self.pace.gathers(fx.now())
+        {
+            fx.set_timer(Timer::Pace, turn);
+        }
     }
 }
 
@@ -282,6 +289,7 @@ impl Protocol for PbftClassic {
             early: Early::new(),
             claims: BTreeMap::new(),
             pool: Pool::new(context),
+            pace: Pace::new(context.delta, params.pace),
             taken: BTreeSet::new(),
             fetcher: Fetcher::default(),
             asking: None,
@@ -376,6 +384,10 @@ impl Protocol for PbftClassic {
                 }
             }
             Timer::Fetch(digest) => self.fetch_again(digest, fx),
+            Timer::Pace => {
+                self.pace.turns();
+                self.propose(fx);
+            }
         }
         self.watch(fx);
     }

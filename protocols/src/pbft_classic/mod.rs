@@ -101,6 +101,8 @@
 //! - Checkpoints, questions and answers are counted apart from the messages of a slot.
 //! - No MACs: with authenticators instead of signatures a view change needs another round, and
 //!   nobody could be blamed.
+//! - With a pace (`pace`, off by default) a request waits at the primary for the next turn of its own
+//!   clock, Δ at the most: a batch for each turn.
 //! - A primary that is just fast enough keeps its place, as in the paper.
 
 mod agree;
@@ -199,6 +201,13 @@ static FIELDS: &[Field] = &[
         default: FieldDefault::Is("8"),
         doc: "T0, how long a primary is trusted at first, in multiples of Δ; doubled until it is enough",
     },
+    Field {
+        name: "pace",
+        kind: FieldKind::Integer { min: 0, max: 1000 },
+        default: FieldDefault::Is("0"),
+        doc: "Requests gather, and are proposed together every so many thousandths of Δ; 0 proposes each \
+              as it comes",
+    },
     Field::BROKEN,
 ];
 
@@ -213,6 +222,8 @@ pub struct Params {
     pub checkpoint: u64,
     /// T0 in multiples of Δ.
     pub patience: u64,
+    /// From one turn of proposals to the next, in thousandths of Δ; 0 for none.
+    pub pace: u64,
     /// The id of a broken twin.
     pub broken: Option<String>,
 }
@@ -220,7 +231,7 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         let pipeline = wire::MAX_SLOTS as u64;
-        Params { batch: 1, pipeline, checkpoint: 16, patience: 8, broken: None }
+        Params { batch: 1, pipeline, checkpoint: 16, patience: 8, pace: 0, broken: None }
     }
 }
 
@@ -233,6 +244,7 @@ impl Params {
                 .map_or(wire::MAX_SLOTS as u64, |_| values.integer("pipeline")),
             checkpoint: values.integer("checkpoint"),
             patience: values.integer("patience"),
+            pace: values.integer("pace"),
             broken: values.text("broken").map(str::to_owned),
         }
     }

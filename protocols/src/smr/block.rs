@@ -7,10 +7,12 @@ use std::{
 };
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use byzlab_crypto::{Contradicts, Digest, PartyId, Reject, Signed, Signer, Statement, Verified};
+use byzlab_crypto::{
+    Contradicts, Digest, Hasher256, PartyId, Reject, Signed, Signer, Statement, Verified,
+};
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Request, RequestId, check_request};
+use super::{Command, MAX_PAYLOAD, Request, RequestId};
 use crate::{Context, View};
 
 /// The most requests in a block.
@@ -201,7 +203,10 @@ impl Block {
             return Err(Reject::Malformed("payload differs from its digest"));
         }
         for request in &wire.requests {
-            check_request(context, request)?;
+            if request.body.payload.len() > MAX_PAYLOAD {
+                return Err(Reject::Oversize);
+            }
+            context.clients.look(request)?;
         }
         Ok(Block::of(signed, wire.clone()))
     }
@@ -259,9 +264,14 @@ impl Block {
 
 /// Binds who asks for what, not the bytes of the signatures: those are no identity.
 pub(crate) fn payload_digest(requests: &[Signed<Command>]) -> Digest {
-    let said: Vec<_> = requests.iter().map(|request| (request.by, &request.body)).collect();
-    let bytes = borsh::to_vec(&said).expect("writing to a vector cannot fail");
-    Digest::of("byzlab/smr/payload/1", &bytes)
+    let mut hasher = Hasher256::new("byzlab/smr/payload/1");
+    let count = u32::try_from(requests.len()).expect("a block is short");
+    hasher.update(&count.to_le_bytes());
+    for request in requests {
+        let said = (request.by, &request.body);
+        BorshSerialize::serialize(&said, &mut hasher).expect("a digest takes all");
+    }
+    hasher.finish()
 }
 
 impl PartialEq for Block {

@@ -9,8 +9,8 @@
 //!   (corrections C1). The proposer signs the header, which makes two blocks of one view proof
 //!   against it.
 //! - [`Chain`]: the blocks that a party holds, the log that it decided, what extends what.
-//! - [`Pool`]: requests that wait, a share for each client.
-//! - [`KeyValue`]: the application.
+//! - [`Pool`]: requests that wait, a share for each client; [`Pace`]: when they are proposed.
+//! - [`KeyValue`]: the application; [`list`]: many commands in one request.
 //! - [`Ledger`], [`Snapshot`]: what protocols whose log consists of slots hold of it instead of a
 //!   chain, and hand on to whoever is behind.
 //! - [`Replica`]: all of these for one party, and the fetching of bodies that it lacks.
@@ -21,6 +21,8 @@ mod chain;
 mod commits;
 mod fetch;
 mod ledger;
+pub mod list;
+mod pace;
 mod pool;
 mod replica;
 mod request;
@@ -32,6 +34,7 @@ pub use chain::Chain;
 pub use commits::{Commit, Commitment, Commits, Taken, conflict};
 pub use fetch::{Fetcher, MAX_WANTED, WINDOW};
 pub use ledger::{Ledger, Snapshot, log_digest};
+pub use pace::Pace;
 pub use pool::{MAX_SHARE, MAX_WAITING, Pool, weight};
 pub use replica::{MAX_BODIES_BYTES, Ordered, Replica, Sync, bodies, check_sync, sync_tag};
-pub use request::{Command, MAX_PAYLOAD, Request, RequestId, check_request};
+pub use request::{Command, MAX_PAYLOAD, Request, RequestId, check_request, take_request};

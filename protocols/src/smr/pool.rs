@@ -63,6 +63,11 @@ impl Pool {
         true
     }
 
+    /// Whether a request of this name waits.
+    pub fn contains(&self, id: &RequestId) -> bool {
+        self.known.contains_key(id)
+    }
+
     /// Takes out what a decided block executed.
     pub fn executed(&mut self, block: &Block) {
         block.requests().iter().for_each(|id| self.remove(id));
@@ -77,6 +82,11 @@ impl Pool {
         if *held == 0 {
             self.held.remove(&id.client);
         }
+    }
+
+    /// Whether anything waits that came by then.
+    pub fn waits_since(&self, by: Time) -> bool {
+        self.waiting.first_key_value().is_some_and(|((at, _), _)| *at <= by)
     }
 
     /// Whether nothing waits.
@@ -94,24 +104,27 @@ impl Pool {
         self.waiting.values().next()
     }
 
-    /// The next requests for a block on `parent`: in order, at most `limit` and no more bytes than
-    /// a block may have, without those that are on the chain already, decided or not.
-    pub fn batch(&self, chain: &Chain, parent: &Block, limit: usize) -> Vec<Request> {
+    /// The next requests for a block on `parent`: those that came by a time, in order, at most `limit`
+    /// and no more bytes than a block may have, without those that are on the chain already, decided
+    /// or not.
+    pub fn batch(&self, chain: &Chain, parent: &Block, limit: usize, by: Time) -> Vec<Request> {
         let undecided = chain.undecided_requests(parent);
-        self.next(limit, MAX_BLOCK_BYTES, |id| undecided.contains(id))
+        self.next(limit, MAX_BLOCK_BYTES, by, |id| undecided.contains(id))
     }
 
-    /// The next requests: in order, at most `limit` and no more bytes in a block than `most`, without
-    /// those that are taken care of.
+    /// The next requests: those that came by a time, in order, at most `limit` and no more bytes in a
+    /// block than `most`, without those that are taken care of.
     pub fn next(
         &self,
         limit: usize,
         most: usize,
+        by: Time,
         taken: impl Fn(&RequestId) -> bool,
     ) -> Vec<Request> {
         let mut bytes = 4 * OVERHEAD;
         self.waiting
             .iter()
+            .take_while(|((at, _), _)| *at <= by)
             .filter(|((_, id), _)| !taken(id))
             .map(|(_, request)| request.clone())
             .take(limit)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Block, Chain, Commit, Fetcher, Header, KeyValue, MAX_PAYLOAD, Pool, Request, WINDOW, WireBlock,
 };
-use crate::{Context, Decision, Effect, Effects, Protocol, Reply, RequestId, Tag, View};
+use crate::{Context, Decision, Effect, Effects, Protocol, Reply, RequestId, Tag, Time, View};
 
 /// The most bytes of blocks in one message beside what it is about.
 pub const MAX_BODIES_BYTES: usize = 16 << 20;
@@ -135,9 +135,9 @@ impl Replica {
             && self.pool.submit(request, fx.now())
     }
 
-    /// The requests for a block on `parent`.
-    pub fn batch(&self, parent: &Block) -> Vec<Request> {
-        self.pool.batch(&self.chain, parent, self.batch)
+    /// The requests for a block on `parent`: of those that came by a time.
+    pub fn batch(&self, parent: &Block, by: Time) -> Vec<Request> {
+        self.pool.batch(&self.chain, parent, self.batch, by)
     }
 
     /// Sees a block of a leader, of a view that has begun; accuses the leader if it proposed

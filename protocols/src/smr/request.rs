@@ -50,6 +50,18 @@ pub fn check_request(context: &Context, request: &Signed<Command>) -> Result<Req
     context.clients.check(request).map(Arc::new)
 }
 
+/// The same without a copy, for a request that is given away: a block that has the very same in it while
+/// somebody holds this one is checked without another digest of it.
+///
+/// # Errors
+/// As [`check_request`].
+pub fn take_request(context: &Context, request: Signed<Command>) -> Result<Request, Reject> {
+    if request.body.payload.len() > MAX_PAYLOAD {
+        return Err(Reject::Oversize);
+    }
+    context.clients.hold(request)
+}
+
 /// The name of a request.
 #[derive(
     Clone,

@@ -315,6 +315,13 @@ static RUNTIME: &[Field] = &[
         "Real runtimes only: votes are on the disk before they leave; false measures what that costs, and \
          nobody may crash then",
     ),
+    field(
+        "journal",
+        Kind::Bool,
+        Default::Is("true"),
+        "Real runtimes only: all that reaches a party is written down, for a judge; false is for a network \
+         that is kept up and that nobody judges",
+    ),
 ];
 
 const VERDICT: Kind = Kind::Choice(&["holds", "violated", "undecided"]);

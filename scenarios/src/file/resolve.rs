@@ -133,6 +133,7 @@ impl<'a> Resolver<'a> {
                 .and_then(|table| table.integer("clients"))
                 .unwrap_or(16),
             sync: table.table("runtime").and_then(|table| table.flag("sync")).unwrap_or(true),
+            journal: table.table("runtime").and_then(|table| table.flag("journal")).unwrap_or(true),
             expect: self.expect(),
             compare: self.compare(registry),
             faults: std::mem::take(&mut self.faults),

@@ -70,6 +70,8 @@ struct Pending {
     request: Arc<Signed<Command>>,
     deadline: Time,
     again: Time,
+    /// How long after that it is asked once more: each time twice as long.
+    pause: Span,
     /// The first result of each party; what it says later counts for nothing.
     results: BTreeMap<PartyId, (u64, Digest)>,
     busy: BTreeSet<PartyId>,
@@ -94,7 +96,8 @@ const REASON: usize = 200;
 
 impl Client {
     /// A client of a committee of `n` parties, `f` of which may lie. It counts its requests from
-    /// `first` on: a key uses each number once. What is not answered is asked again after `retry`.
+    /// `first` on: a key uses each number once. What is not answered is asked again after `retry`, and
+    /// then after twice as long each time: a system that has too much to do is not given more.
     ///
     /// # Panics
     /// If there are not more than `f` parties: nobody could be believed.
@@ -120,6 +123,7 @@ impl Client {
             request: request.clone(),
             deadline,
             again,
+            pause: self.retry * 2,
             results: BTreeMap::new(),
             busy: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -185,7 +189,8 @@ impl Client {
                 settled.push((seq, Err(gave_up)));
                 continue;
             }
-            pending.again = now.after(self.retry);
+            pending.again = now.after(pending.pause);
+            pending.pause = pending.pause * 2;
             self.due.insert((pending.again.min(pending.deadline), seq));
             posts.extend(pending.again_to(PartyId::all(self.n)));
         }

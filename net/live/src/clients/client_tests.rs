@@ -90,7 +90,7 @@ fn what_is_no_answer_to_this_client_counts_for_nothing() {
 #[test]
 fn those_who_did_not_answer_are_asked_again_until_the_deadline() {
     let mut client = client(Reach::All);
-    let (seq, _) = client.submit(b"get k".to_vec(), Time(0), Time(25));
+    let (seq, _) = client.submit(b"get k".to_vec(), Time(0), Time(45));
     let request = RequestId { client: PartyId(1), seq };
     let say = |outcome| Answer { request, outcome };
     assert_eq!(client.answer(PartyId(0), done(1, seq, 4, "v"), Time(1)), None);
@@ -100,10 +100,10 @@ fn those_who_did_not_answer_are_asked_again_until_the_deadline() {
     assert_eq!(client.tick(Time(9)), (vec![], vec![]));
     let (posts, settled) = client.tick(Time(10));
     assert_eq!((told(&posts), settled.len()), (vec![(1, false), (2, false), (3, false)], 0));
-    assert_eq!(client.due(), Some(Time(20)));
-    assert_eq!(told(&client.tick(Time(21)).0).len(), 3);
-    assert_eq!(client.due(), Some(Time(25)));
-    let (posts, settled) = client.tick(Time(25));
+    assert_eq!(client.due(), Some(Time(30)), "the second pause is twice the first");
+    assert_eq!(told(&client.tick(Time(31)).0).len(), 3);
+    assert_eq!(client.due(), Some(Time(45)));
+    let (posts, settled) = client.tick(Time(45));
     assert_eq!((posts.len(), client.in_flight(), client.due()), (0, 0, None));
     let gave_up = settled[0].1.clone().expect_err("it gave up");
     assert_eq!(

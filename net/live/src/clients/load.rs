@@ -1,30 +1,37 @@
-//! An open loop of requests: each is due at its time, whether those before it are answered or
+//! An open loop of commands: each is due at its time, whether those before it are answered or
 //! not, and its latency counts from then. What a slow system keeps waiting is so part of what is
-//! measured.
+//! measured, and so is what a command waits for others to go with it in one request.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
+use byzlab_protocols::smr::list;
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
-use super::{Network, Reach, Session, SessionError, server::IN_FLIGHT};
+use super::{Believed, Network, Reach, Session, SessionError, server::IN_FLIGHT};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// Requests a second, of all clients together.
+    /// Commands a second, of all clients together.
     pub rate: u64,
-    /// The bytes of each payload; at least what a `put` needs.
+    /// The bytes of each command; at least what a `put` needs.
     pub size: usize,
-    /// For how long requests become due.
+    /// For how long commands become due.
     pub duration: Duration,
     /// How many clients ask, each with its own key and connections.
     pub clients: usize,
+    /// How many commands of a client go into one request at the most, as far as they have room. One
+    /// goes at once; more are gathered for [`GATHER`] at the most.
+    pub batch: usize,
     /// Whom they ask.
     pub reach: Reach,
     /// After what time they ask again.
     pub retry: Duration,
-    /// After what time they give a request up, and how long they try to connect.
+    /// After what time from then on they give a request up, and how long they try to connect.
     pub patience: Duration,
     /// Asks for gets too, on few keys, and notes what every client saw.
     pub history: bool,
@@ -46,22 +53,26 @@ pub struct Seen {
 /// What became of a load.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Requests that became due.
+    /// Commands that became due.
     pub due: u64,
-    /// Requests that f + 1 parties answered alike.
+    /// Commands that f + 1 parties answered alike.
     pub done: u64,
-    /// Requests that were given up.
+    /// Commands that were given up.
     pub given_up: u64,
-    /// Requests that were not sent since too many were in flight.
+    /// Commands that were not sent since too many requests were in flight.
     pub unsent: u64,
+    /// Requests that were sent.
+    pub requests: u64,
     /// From the first moment to the last answer.
     pub elapsed: Duration,
-    /// Microseconds from when a request was due until its result was believed.
+    /// Microseconds from when a command was due until its result was believed.
     pub latency: Histogram<u64>,
     /// What clients saw, if that was asked for.
     pub history: Vec<Seen>,
 }
 
+/// How long a command waits at the most for others to go with it.
+pub const GATHER: Duration = Duration::from_millis(4);
 /// No latency is longer, in microseconds: a day.
 const LONGEST: u64 = 86_400_000_000;
 /// The keys that a load with a history uses, so that clients meet.
@@ -105,6 +116,7 @@ impl Outcome {
             done: 0,
             given_up: 0,
             unsent: 0,
+            requests: 0,
             elapsed: Duration::ZERO,
             latency: Histogram::new(3).expect("three digits are possible"),
             history: Vec::new(),
@@ -116,6 +128,7 @@ impl Outcome {
         self.done += other.done;
         self.given_up += other.given_up;
         self.unsent += other.unsent;
+        self.requests += other.requests;
         self.elapsed = self.elapsed.max(other.elapsed);
         self.latency.add(&other.latency).expect("it grows as needed");
         self.history.extend(other.history);
@@ -130,70 +143,115 @@ struct Asker {
     session: Session,
 }
 
-/// A request in flight.
+/// A command that was sent, or is about to be.
 struct Asked {
     due: Duration,
     seen: Option<Seen>,
 }
 
+/// Commands that go into one request.
+#[derive(Default)]
+struct Gathered {
+    commands: Vec<Vec<u8>>,
+    bytes: usize,
+    asked: Vec<Asked>,
+}
+
 impl Asker {
     async fn run(mut self) -> Outcome {
         let mut outcome = Outcome::nothing();
-        let mut asked = std::collections::BTreeMap::new();
+        let (mut asked, mut gathered) = (BTreeMap::new(), Gathered::default());
         let mut count = 0;
         loop {
-            let due = self.due(count).filter(|due| *due < self.load.duration);
-            let wake = self.start + due.unwrap_or_default();
+            let next = self.due(count).filter(|due| *due < self.load.duration);
+            // Whoever was delayed asks for all that is due meanwhile.
+            if let Some(due) = next.filter(|due| *due <= self.start.elapsed()) {
+                outcome.due += 1;
+                self.gather(count, due, &mut gathered, &mut asked, &mut outcome);
+                count += 1;
+                continue;
+            }
+            let leaves = gathered.asked.first().map(|first| first.due + GATHER);
+            if leaves.is_some_and(|leaves| leaves <= self.start.elapsed()) {
+                self.ask(&mut gathered, &mut asked, &mut outcome);
+                continue;
+            }
+            let wake = next.into_iter().chain(leaves).min();
             let in_flight = self.session.in_flight() > 0;
-            if due.is_none() && !in_flight {
+            if wake.is_none() && !in_flight {
                 return outcome;
             }
+            let wait = tokio::time::sleep_until((self.start + wake.unwrap_or_default()).into());
             tokio::select! {
-                biased;
-                () = tokio::time::sleep_until(wake.into()), if due.is_some() => {
-                    outcome.due += 1;
-                    self.ask(count, due.unwrap_or_default(), &mut asked, &mut outcome);
-                    count += 1;
-                }
+                () = wait, if wake.is_some() => {}
                 settled = self.session.next(), if in_flight => {
                     let Some((seq, result)) = settled else { return outcome };
-                    let Some(one) = asked.remove(&seq) else { continue };
-                    self.settle(one, result.ok().as_ref(), &mut outcome);
+                    let Some(all) = asked.remove(&seq) else { continue };
+                    self.settle(all, result.ok().as_ref(), &mut outcome);
                 }
             }
         }
     }
 
-    /// When the request of this number is due: clients take turns.
+    /// When the command of this number is due: clients take turns.
     fn due(&self, count: u64) -> Option<Duration> {
         let turn = count.checked_mul(self.load.clients as u64)?.checked_add(self.client)?;
         let nanos = u128::from(turn) * 1_000_000_000 / u128::from(self.load.rate);
         u64::try_from(nanos).ok().map(Duration::from_nanos)
     }
 
-    fn ask(
+    /// A command is due: it leaves with others, once there are enough of them.
+    fn gather(
         &mut self,
         count: u64,
         due: Duration,
-        asked: &mut std::collections::BTreeMap<u64, Asked>,
+        gathered: &mut Gathered,
+        asked: &mut BTreeMap<u64, Vec<Asked>>,
         outcome: &mut Outcome,
     ) {
-        if self.session.in_flight() >= IN_FLIGHT {
-            outcome.unsent += 1;
-            return;
-        }
         let (key, put) = self.operation(count);
-        let payload = match &put {
+        let command = match &put {
             Some(value) => format!("put {key} {value}"),
             None => format!("get {key}"),
         };
+        let command = command.into_bytes();
+        if !list::fits(gathered.commands.len(), gathered.bytes, &command) {
+            self.ask(gathered, asked, outcome);
+        }
         let called = nanos(self.start.elapsed());
-        let Ok(seq) = self.session.submit(payload.into_bytes(), self.load.patience) else {
-            outcome.unsent += 1;
-            return;
-        };
         let seen = self.load.history.then_some(Seen { key, put, called, returned: None });
-        asked.insert(seq, Asked { due, seen });
+        gathered.bytes += list::room(&command);
+        gathered.commands.push(command);
+        gathered.asked.push(Asked { due, seen });
+        if gathered.commands.len() >= self.load.batch {
+            self.ask(gathered, asked, outcome);
+        }
+    }
+
+    /// Sends what was gathered.
+    fn ask(
+        &mut self,
+        gathered: &mut Gathered,
+        asked: &mut BTreeMap<u64, Vec<Asked>>,
+        outcome: &mut Outcome,
+    ) {
+        let Gathered { mut commands, asked: all, .. } = std::mem::take(gathered);
+        let payload = match self.load.batch {
+            1 => commands.pop().unwrap_or_default(),
+            _ => list::list(commands),
+        };
+        if all.is_empty() {
+            return;
+        }
+        let full = self.session.in_flight() >= IN_FLIGHT;
+        let sent = (!full).then(|| self.session.submit(payload, self.load.patience));
+        match sent {
+            Some(Ok(seq)) => {
+                outcome.requests += 1;
+                asked.insert(seq, all);
+            }
+            Some(Err(_)) | None => outcome.unsent += all.len() as u64,
+        }
     }
 
     /// Key, and value to put: each value once.
@@ -212,23 +270,33 @@ impl Asker {
         (key, Some(value))
     }
 
-    fn settle(&self, mut asked: Asked, believed: Option<&super::Believed>, outcome: &mut Outcome) {
+    /// A request ended, and with it all its commands.
+    fn settle(&self, asked: Vec<Asked>, believed: Option<&Believed>, outcome: &mut Outcome) {
         let now = self.start.elapsed();
-        if let Some(believed) = believed {
-            outcome.done += 1;
-            outcome.elapsed = now;
-            let micros = now.saturating_sub(asked.due).as_micros();
-            // Grows as needed: an hour is far below what it can hold.
-            let micros = u64::try_from(micros).unwrap_or(u64::MAX).min(LONGEST);
-            outcome.latency.record(micros).expect("it grows as needed");
-            if let Some(seen) = &mut asked.seen {
-                let result = String::from_utf8_lossy(&believed.result).into_owned();
-                seen.returned = Some((nanos(now), result));
+        let results = believed.and_then(|believed| match self.load.batch {
+            1 => Some(vec![&believed.result[..]]),
+            _ => list::items(&believed.result),
+        });
+        // What is no list of so many results answers nothing.
+        let results = results.filter(|results| results.len() == asked.len());
+        let mut results = results.into_iter().flatten();
+        for Asked { due, mut seen } in asked {
+            if let Some(result) = results.next() {
+                outcome.done += 1;
+                outcome.elapsed = now;
+                let micros = now.saturating_sub(due).as_micros();
+                // Grows as needed: an hour is far below what it can hold.
+                let micros = u64::try_from(micros).unwrap_or(u64::MAX).min(LONGEST);
+                outcome.latency.record(micros).expect("it grows as needed");
+                if let Some(seen) = &mut seen {
+                    let result = String::from_utf8_lossy(result).into_owned();
+                    seen.returned = Some((nanos(now), result));
+                }
+            } else {
+                outcome.given_up += 1;
             }
-        } else {
-            outcome.given_up += 1;
+            outcome.history.extend(seen);
         }
-        outcome.history.extend(asked.seen);
     }
 }
 
@@ -250,6 +318,7 @@ mod tests {
             size: 100,
             duration: Duration::from_millis(millis),
             clients: 2,
+            batch: 1,
             reach: Reach::All,
             retry: Duration::from_secs(1),
             patience: Duration::from_secs(60),
@@ -269,6 +338,26 @@ mod tests {
         // The last one is due after 299 ms.
         assert!(outcome.elapsed >= Duration::from_millis(299), "{:?}", outcome.elapsed);
         assert!(outcome.history.is_empty());
+    }
+
+    #[tokio::test]
+    async fn commands_go_together_as_far_as_they_are_due_and_each_has_its_result() {
+        let manners = [Manner::Lying, Manner::Honest, Manner::Honest, Manner::Honest];
+        let (network, _doubles, _servers) = network(&manners, 1, PortLimits::default()).await;
+        let together = Load { batch: 10, history: true, ..some(1000, 300) };
+        let outcome = load(&network, &together).await.expect("the nodes are there");
+        assert_eq!((outcome.due, outcome.done, outcome.given_up, outcome.unsent), (300, 300, 0, 0));
+        assert_eq!(outcome.latency.len(), 300);
+        assert!((30..300).contains(&outcome.requests), "{}", outcome.requests);
+        let result = |seen: &Seen| seen.returned.clone().expect("it was answered").1;
+        let (puts, gets): (Vec<_>, Vec<_>) =
+            outcome.history.iter().partition(|seen| seen.put.is_some());
+        assert!(puts.iter().all(|put| result(put) == "ok"));
+        assert!(gets.iter().any(|get| !result(get).is_empty()), "what was put before");
+        // The list that a liar answers with has the wrong length; many are in one that is too long.
+        let long = Load { batch: 1000, size: 60_000, ..some(20, 300) };
+        let outcome = load(&network, &long).await.expect("the nodes are there");
+        assert_eq!((outcome.done, outcome.requests), (6, 6), "no two have room in one");
     }
 
     #[tokio::test]

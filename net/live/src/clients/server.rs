@@ -12,7 +12,7 @@ use std::{
 };
 
 use byzlab_crypto::Signed;
-use byzlab_protocols::{Command, RequestId, smr::check_request};
+use byzlab_protocols::{Command, RequestId, smr::take_request};
 use tokio::{
     io::{AsyncWriteExt, BufReader},
     net::{
@@ -254,10 +254,10 @@ impl<P: Port> InFlight<'_, P> {
         }
     }
 
-    fn submit(&mut self, request: &Signed<Command>) {
+    fn submit(&mut self, request: Signed<Command>) {
         let counters = &self.shared.counters;
         let id = RequestId { client: request.by, seq: request.body.seq };
-        let outcome = match check_request(self.shared.port.context(), request) {
+        let outcome = match take_request(self.shared.port.context(), request) {
             Ok(checked) => {
                 // Before the party has it, or its reply could come first.
                 self.wait(id);
@@ -286,8 +286,9 @@ async fn receive<P: Port>(
     while let Some(message) = read::<ToNode>(reader, FRAME).await? {
         match message {
             ToNode::Submit(requests) => {
-                for some in requests.chunks(CHECKS) {
-                    some.iter().for_each(|request| waiting.submit(request));
+                let mut requests = requests.into_iter();
+                while requests.len() > 0 {
+                    requests.by_ref().take(CHECKS).for_each(|request| waiting.submit(request));
                     tokio::task::yield_now().await;
                 }
             }

@@ -8,12 +8,20 @@ use std::{
 use bytes::Bytes;
 use byzlab_crypto::Digest;
 use byzlab_protocols::{
-    Tag, View,
+    Tag, Target, Time,
     smr::{Ledger, Snapshot},
 };
 
-use super::*;
-use crate::journal;
+use super::{
+    batch::{Batch, Durables, Leaves},
+    *,
+};
+use crate::{
+    commits::Commits,
+    journal::{self, Entry},
+    link::Outgoing,
+    losses::Losses,
+};
 
 /// A link that looks at the disk whenever something leaves.
 struct Watching {
@@ -41,12 +49,12 @@ fn batch(number: u8) -> Batch {
     let tag =
         Tag { kind: Tag::RAW, view: View::GENESIS, slot: 0, digest: Digest::ZERO, signatures: 0 };
     let frame = Bytes::from(vec![number]);
+    let outgoing = vec![Outgoing { to: Target::All, tag, at: Time::ZERO, frame }];
     Batch {
         entries: vec![entry],
-        change: Change { record: Some(vec![number]), ..Change::default() },
-        outgoing: vec![Outgoing { to: Target::All, tag, at: Time::ZERO, frame }],
-        replies: Vec::new(),
-        status: Status::default(),
+        durables: Durables { record: Some(Box::new(move || vec![number])), ..Durables::default() },
+        leaves: Leaves { outgoing, ..Leaves::default() },
+        last: false,
     }
 }
 
@@ -60,7 +68,7 @@ fn nothing_leaves_before_what_it_follows_from_is_durable() {
         party: PartyId(1),
     };
     let store = Arc::new(Store::open(&folder, &owner).expect("an empty folder"));
-    let (journal, _) = Writer::create(&folder, &owner).expect("an empty folder");
+    let (writer, _) = Writer::create(&folder, &owner).expect("an empty folder");
     let (left, killed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let link = Watching {
         folder: folder.clone(),
@@ -72,13 +80,10 @@ fn nothing_leaves_before_what_it_follows_from_is_durable() {
     let losses = Arc::new(Losses::new(4));
     let mut committer = Committer {
         store,
-        journal,
-        link,
-        show: |_| {},
-        replies: Arc::default(),
+        sync: true,
+        book: Some(Book { writer, losses: losses.clone(), told: Told::default() }),
+        door: Some(door(link, |_| {}, Arc::default(), killed.clone())),
         commits: commits.clone(),
-        losses: losses.clone(),
-        told: Told::default(),
         killed: killed.clone(),
     };
     for number in 1..=3 {
@@ -86,7 +91,7 @@ fn nothing_leaves_before_what_it_follows_from_is_durable() {
         assert_eq!(left.load(Ordering::SeqCst), usize::from(number));
     }
     losses.add(PartyId(2), 3);
-    let last = Batch { outgoing: Vec::new(), ..batch(4) };
+    let last = Batch { leaves: Leaves::default(), ..batch(4) };
     assert!(committer.commit(last).expect("there is room"));
     let lives = journal::read(&folder, &owner).expect("a journal");
     let happened: Vec<_> = lives[0].entries[3..].iter().map(|entry| &entry.happened).collect();
