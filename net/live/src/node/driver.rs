@@ -120,7 +120,8 @@ impl<P: Protocol> Driver<P> {
                 return;
             }
             let last = self.stopping || self.status.panicked;
-            if (steps > 0 || last) && !self.let_go(last) || last {
+            let goes_on = (steps == 0 && !last) || self.let_go(last);
+            if last || !goes_on {
                 return;
             }
             while self.pending.len() < STEPS
