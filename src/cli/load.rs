@@ -102,8 +102,11 @@ pub(crate) fn load(args: &LoadArgs, output: &mut Output) -> Result<Status, Failu
 
 fn operations(history: &[Seen]) -> Vec<Operation> {
     let operation = |seen: &Seen| {
-        let returned = seen.returned.as_ref().map(|(at, _)| *at);
-        let got = || seen.returned.as_ref().map(|(_, result)| result.clone()).unwrap_or_default();
+        // A `get` that found no room among the results of its list tells nothing. (No value is `error`.)
+        let told = |result: &String| seen.put.is_some() || result != "error";
+        let returned = seen.returned.as_ref().filter(|(_, result)| told(result));
+        let got = || returned.map(|(_, result)| result.clone()).unwrap_or_default();
+        let returned = returned.map(|(at, _)| *at);
         let action = seen.put.clone().map_or_else(|| Action::Get(got()), Action::Put);
         Operation { key: seen.key.clone(), action, called: seen.called, returned }
     };

@@ -50,7 +50,9 @@ mod with {
         let text = format!("{file}: {error}");
         match error {
             LiveError::Fleet(FleetError::Interrupted) => Failure::Interrupted(text),
-            LiveError::Fleet(_) | LiveError::Folder(_) => Failure::Environment(text),
+            LiveError::Fleet(_) | LiveError::Folder(_) | LiveError::Unjudged(_) => {
+                Failure::Environment(text)
+            }
             LiveError::Journal(_) | LiveError::Replay(_) => Failure::Internal(text),
         }
     }

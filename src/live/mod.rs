@@ -58,6 +58,9 @@ pub(crate) enum LiveError {
     /// A journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Something went wrong in a network that keeps no journals.
+    #[error("{0} (runtime.journal = false: nobody judges)")]
+    Unjudged(String),
     /// The journals are not those of a run.
     #[error(transparent)]
     Replay(#[from] byzlab_live::ReplayError),
@@ -168,7 +171,7 @@ impl<P: Attack> Entry for Of<P> {
             Place::Processes => processes(ask, folder, plan, look)?,
         };
         if !ask.scenario.journal {
-            return Ok(None);
+            return unjudged(outcome, &failed).map(|()| None);
         }
         let ended = Ended {
             runtime: ask.place.name(),
@@ -263,6 +266,15 @@ fn processes(
     let states = crew.states().into_iter();
     let failed = states.filter_map(|state| Some((state.party, state.failed?))).collect();
     Ok((outcome, whole, failed))
+}
+
+/// What is to be said of a network that nobody judges.
+fn unjudged(outcome: Outcome, failed: &[(PartyId, String)]) -> Result<(), LiveError> {
+    let failed = failed.iter().map(|(party, why)| format!("party {party} failed: {why}"));
+    let panicked =
+        (outcome == Outcome::Panicked).then(|| "the code of a party panicked".to_owned());
+    let all: Vec<_> = failed.chain(panicked).collect();
+    if all.is_empty() { Ok(()) } else { Err(LiveError::Unjudged(all.join("; "))) }
 }
 
 /// Takes away what a run put into its folder that did not begin.

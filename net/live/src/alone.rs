@@ -52,12 +52,17 @@ impl<P: Protocol> Alone<P> {
     /// then how it is.
     ///
     /// # Errors
-    /// The party does not start, or ends on its own.
+    /// The party does not start, or ends on its own. It does not come back if its votes were not synced:
+    /// it may have forgotten some.
     pub fn serve(
         self,
         found: impl FnOnce(&Found),
         mut look: impl FnMut(Status) -> bool,
     ) -> Result<(), FleetError> {
+        let home = Home(self.folder.clone());
+        if home.began() && !self.common.keeps.sync {
+            return Err(FleetError::Forgotten { party: self.party });
+        }
         let runtime = runtime().map_err(|error| FleetError::Folder("threads".into(), error))?;
         let _within = runtime.enter();
         let failed = |what: &str, error: &std::io::Error| FleetError::Process {
@@ -70,7 +75,6 @@ impl<P: Protocol> Alone<P> {
         joined.meet(self.others.clone());
         let clients = self.clients.map(|clients| runtime.block_on(joined.serve(clients)));
         let clients = clients.transpose().map_err(|error| failed("clients", &error))?;
-        let home = Home(self.folder.clone());
         let clock = Clock::of_genesis(self.start_ns, self.scale);
         // A folder that is not there after the start may have been lost, with what it signed.
         let known = journal::lives(&home.journals()) > 0;

@@ -37,6 +37,15 @@ pub enum FleetError {
         /// Whose link is missing, and why.
         missing: String,
     },
+    /// A party comes back that did not keep its votes.
+    #[error(
+        "party {party} took part already, and with runtime.sync = false it may have forgotten its votes: \
+         it must not come back"
+    )]
+    Forgotten {
+        /// Who.
+        party: PartyId,
+    },
     /// Somebody ended the run before all parties were joined.
     #[error("interrupted before all parties had found each other: nothing was run")]
     Interrupted,

@@ -162,10 +162,10 @@ impl Writer {
     ///
     /// # Errors
     /// The system does not take it.
-    pub(crate) fn begins(&mut self, at: u64) -> Result<(), JournalError> {
+    pub(crate) fn begins(&mut self) -> Result<(), JournalError> {
         let (record, blocks, snapshot) = (None, Vec::new(), None);
         let happened = Happened::Started { record, blocks, snapshot };
-        self.add(&Entry { at, happened, effects: None });
+        self.add(&Entry { at: 0, happened, effects: None });
         self.flush()
     }
 

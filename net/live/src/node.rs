@@ -145,10 +145,12 @@ impl<P: Protocol> Node<P> {
             true => (Some(Book { writer, losses, told }), None),
             false => (None, Some(writer)),
         };
+        let (mark, first) = if sync { (mark, None) } else { (None, mark) };
         let committer = Committer {
             store: Arc::new(store),
             sync,
             book,
+            mark,
             door: later,
             commits: intake.commits.clone(),
             killed: killed.clone(),
@@ -157,7 +159,7 @@ impl<P: Protocol> Node<P> {
         let gathered = backlog.clone();
         let committer = spawn("committer", move || committer.run(&gathered));
         let _ = intake.clock.set(config.clock);
-        let ends = (backlog, now, mark);
+        let ends = (backlog, now, first);
         let driver =
             Driver::new(config, incarnation, ends, killed.clone(), &intake, stored.as_ref());
         let receiver = inbox.receiver;

@@ -21,20 +21,18 @@ const ERROR: Cow<'static, [u8]> = Cow::Borrowed(b"error");
 impl KeyValue {
     /// Executes what a request asks for.
     pub fn apply(&mut self, payload: &[u8]) -> Cow<'static, [u8]> {
-        let Some(commands) = list::items(payload) else { return self.one(payload) };
-        let mut bytes = 0;
+        let Some(commands) = list::items(payload) else { return self.one(payload, MAX_PAYLOAD) };
+        let mut room = MAX_PAYLOAD;
         let results = commands.into_iter().map(|command| {
-            let result = self.one(command);
-            // Only what a `get` found is longer than that.
-            let room = result.len() <= ERROR.len() || bytes + result.len() <= MAX_PAYLOAD;
-            let result = if room { result } else { ERROR };
-            bytes += result.len();
+            let result = self.one(command, room);
+            room = room.saturating_sub(result.len());
             result
         });
         Cow::Owned(list::list(results))
     }
 
-    fn one(&mut self, command: &[u8]) -> Cow<'static, [u8]> {
+    /// Executes a command; what a `get` finds is copied only if there is room for it.
+    fn one(&mut self, command: &[u8], room: usize) -> Cow<'static, [u8]> {
         let Ok(text) = std::str::from_utf8(command) else { return ERROR };
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         match (verb, rest.split_once(' ')) {
@@ -45,9 +43,12 @@ impl KeyValue {
                 }
                 Cow::Borrowed(b"ok")
             }
-            ("get", None) => {
-                Cow::Owned(self.values.get(rest).cloned().unwrap_or_default().into_bytes())
-            }
+            ("get", None) => match self.values.get(rest) {
+                // Nothing is gained by an error that is longer.
+                Some(value) if value.len() > room.max(ERROR.len()) => ERROR,
+                Some(value) => Cow::Owned(value.clone().into_bytes()),
+                None => Cow::Borrowed(b""),
+            },
             _ => ERROR,
         }
     }

@@ -60,6 +60,8 @@ pub(super) struct Committer {
     pub(super) sync: bool,
     /// Nothing if the journal is not kept.
     pub(super) book: Option<Book>,
+    /// A journal that is not kept, in which it has to say that the party began.
+    pub(super) mark: Option<Writer>,
     /// Nothing if what steps bring has left before it comes here.
     pub(super) door: Option<Door>,
     pub(super) commits: Arc<Commits>,
@@ -96,6 +98,10 @@ impl Committer {
         let later = if self.sync { self.store(durables).map(|()| None)? } else { Some(durables) };
         if dead() {
             return Ok(false);
+        }
+        // A mark without a record is a party that has forgotten what it signed: the record comes first.
+        if let Some(mut mark) = self.mark.take() {
+            mark.begins()?;
         }
         if let Some(book) = &mut self.book {
             book.write(&entries)?;

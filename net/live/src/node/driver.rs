@@ -52,6 +52,7 @@ pub(super) struct Driver<P: Protocol> {
     batch: Batch,
     /// Whether what happens is written down for a judge.
     journal: bool,
+    /// Where a journal that is not kept says that the party began, if no record has to be durable before.
     mark: Option<Writer>,
     backlog: Arc<Backlog>,
     /// Where nothing waits for a disk.
@@ -69,8 +70,7 @@ enum Next {
 }
 
 impl<P: Protocol> Driver<P> {
-    /// Its batches go to the backlog, and where there is a door, to that first. A journal that is
-    /// not kept is marked when the party begins.
+    /// Its batches go to the backlog, and where there is a door, to that first.
     pub(super) fn new(
         config: NodeConfig<P>,
         incarnation: u32,
@@ -171,7 +171,7 @@ impl<P: Protocol> Driver<P> {
             self.now = self.clock.now();
         }
         if let Some(mut mark) = self.mark.take()
-            && let Err(error) = mark.begins(self.now.0)
+            && let Err(error) = mark.begins()
         {
             tracing::error!(%error, "the journal cannot be written");
             return false;

@@ -82,6 +82,7 @@ fn nothing_leaves_before_what_it_follows_from_is_durable() {
         store,
         sync: true,
         book: Some(Book { writer, losses: losses.clone(), told: Told::default() }),
+        mark: None,
         door: Some(door(link, |_| {}, Arc::default(), killed.clone())),
         commits: commits.clone(),
         killed: killed.clone(),
