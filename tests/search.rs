@@ -57,7 +57,7 @@ const MOST: [(&str, u64); 5] = [
 ];
 
 /// Pieces that fall, and the most faults and messages until then that shrinking leaves.
-const PIECES: [(&str, &str, Property, usize, u64); 15] = [
+const PIECES: [(&str, &str, Property, usize, u64); 20] = [
     ("dolev-strong", "M17", Property::Agreement, 2, 10),
     ("dolev-strong", "M18", Property::Agreement, 3, 20),
     ("dolev-strong", "M20", Property::Agreement, 3, 60),
@@ -70,7 +70,12 @@ const PIECES: [(&str, &str, Property, usize, u64); 15] = [
     ("hotstuff", "M40", Property::Termination, 0, 60),
     ("hotstuff", "M41", Property::Certificates, 0, 30),
     ("hotstuff", "M47", Property::Termination, 1, 100),
+    ("hotstuff", "M37", Property::Integrity, 4, 200),
+    ("hotstuff", "M39", Property::Agreement, 5, 200),
+    ("hotstuff", "any-branch", Property::Agreement, 5, 200),
     ("pbft-classic", "late-votes", Property::Agreement, 3, 200),
+    ("pbft-classic", "no-watermarks", Property::Termination, 1, 2000),
+    ("hotstuff-chained", "double-vote", Property::Accountability, 2, 200),
     ("hotstuff-chained", "M41", Property::Certificates, 0, 60),
     ("hotstuff-chained", "M47", Property::Termination, 1, 200),
 ];
@@ -118,7 +123,9 @@ fn the_published_rules_survive_as_many_runs() {
         assert!(hit.is_none(), "{protocol}: {hit:?}");
         let progress = hunt.progress;
         assert_eq!(progress.runs, most);
-        assert_eq!(progress.flooded, 0, "{protocol}: runs were cut off");
+        // Traitors can flood, but seldom do.
+        let seldom = progress.flooded * 200 <= progress.runs;
+        assert!(seldom, "{protocol}: {} runs were cut off", progress.flooded);
         assert_eq!(progress.strategies.len(), STRATEGIES.len(), "every strategy took part");
         let share = progress.out_of_model * 10 / progress.runs;
         assert!(share < 2, "{protocol}: {} runs broke their model", progress.out_of_model);

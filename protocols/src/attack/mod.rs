@@ -122,6 +122,12 @@ pub trait Attack: Protocol {
         None
     }
 
+    /// The message with what follows from its other fields made to fit them: digests of what it
+    /// holds, what it says of a certificate that it lacks. Not signed again.
+    fn seal(wire: &Self::Wire, _material: &Material<'_, Self>) -> Self::Wire {
+        wire.clone()
+    }
+
     /// Forgets what binds the party: its lock, its last vote. Says whether there was any.
     fn forget(&mut self) -> bool {
         false

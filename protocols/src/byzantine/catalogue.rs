@@ -10,10 +10,13 @@ use super::{
     filter::{Fate, Filter},
     forge::Forge,
     garbage::{Garbage, Impersonate},
+    hasty::Hasty,
+    lie::Lie,
     memory::{Amnesia, Replay},
     mutate::Mutate,
     stale::{Part, Stale},
     twins::Twins,
+    usurp::Usurp,
 };
 use crate::{
     Attack, Field, FieldDefault, FieldKind, Role, Span, Time, Value, Values,
@@ -73,7 +76,8 @@ const SPLIT: Field = Field {
     name: "split",
     kind: FieldKind::Groups,
     default: FieldDefault::Unset("the honest parties in two halves"),
-    doc: "Who is told what: one list of parties for each version; others are told nothing",
+    doc: "Who is told what: one list of parties for each version; others are told nothing, who is in \
+          several lists hears several versions",
 };
 
 /// All behaviours.
@@ -219,6 +223,32 @@ pub static BEHAVIOURS: &[BehaviourInfo] = &[
         |can| can.resign,
         "its messages cannot be signed again",
     ),
+    info(
+        "lie",
+        "changes one field of its messages, the same one in the same way each time",
+        &[Field {
+            name: "number",
+            kind: FieldKind::Integer { min: 0, max: 999 },
+            default: FieldDefault::Is("0"),
+            doc: "Which lie: four of them for each field of a message, one after the other",
+        }],
+        |can| can.resign,
+        "its messages cannot be signed again",
+    ),
+    info(
+        "usurp",
+        "answers each proposal by one of its own, as if it were its turn",
+        &[],
+        |can| can.equivocate && can.impersonate,
+        "no proposal can be replaced by a conflicting one of another author",
+    ),
+    info(
+        "hasty",
+        "has no patience: its clock runs a hundred times too fast, always",
+        &[],
+        |_| true,
+        "",
+    ),
 ];
 
 const fn info(
@@ -310,6 +340,16 @@ impl<P: Attack> Build<'_, P> {
                 Box::new(Stale { inner, trigger, part, bare: values.flag("bare") })
             }
             "random" => Box::new(Mutate { inner, trigger }),
+            "lie" => {
+                let trigger = trigger.by_default(&[Role::Proposal, Role::ViewChange]);
+                let number = values.integer("number");
+                Box::new(Lie { inner, trigger, number, last: (Time::ZERO, 0) })
+            }
+            "usurp" => {
+                let trigger = trigger.by_default(&[Role::Proposal]);
+                Box::new(Usurp { inner, trigger })
+            }
+            "hasty" => Box::new(Hasty { inner, number }),
             other => panic!("the decoder lets no behaviour `{other}` pass"),
         }
     }

@@ -11,11 +11,14 @@ mod equivocate;
 mod filter;
 mod forge;
 mod garbage;
+mod hasty;
+mod lie;
 mod memory;
 mod mutate;
 mod script;
 mod stale;
 mod twins;
+mod usurp;
 mod when;
 
 use std::{collections::VecDeque, fmt, sync::Arc};

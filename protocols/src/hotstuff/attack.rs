@@ -15,7 +15,7 @@ use crate::{
         workshop::{forge, other_block, sign_block},
     },
     byzantine::{Env, Script},
-    smr::Header,
+    smr::{Header, payload_digest},
 };
 
 impl Attack for HotStuff {
@@ -66,6 +66,24 @@ impl Attack for HotStuff {
             Wire::Sync(_) => {}
         }
         Some(changed)
+    }
+
+    fn seal(wire: &Wire, _: &Material<'_, Self>) -> Wire {
+        let mut sealed = wire.clone();
+        match &mut sealed {
+            Wire::Prepare { block, .. } => {
+                let block = Arc::make_mut(block);
+                block.header.body.payload = payload_digest(&block.requests);
+            }
+            Wire::NewView(message) if message.high.is_none() => {
+                message.new_view.body.high_view = View::GENESIS;
+            }
+            Wire::Timeout(message) if message.high.is_none() => {
+                message.timeout.body.high_view = View::GENESIS;
+            }
+            _ => {}
+        }
+        sealed
     }
 
     fn forget(&mut self) -> bool {

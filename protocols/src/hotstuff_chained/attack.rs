@@ -16,7 +16,7 @@ use crate::{
         workshop::{forge, other_block, sign_block},
     },
     byzantine::{Env, Script},
-    smr::Header,
+    smr::{Header, payload_digest},
 };
 
 impl Attack for ChainedHotStuff {
@@ -63,6 +63,21 @@ impl Attack for ChainedHotStuff {
             Wire::TimeoutCertificate { .. } | Wire::Help { .. } | Wire::Sync(_) => {}
         }
         Some(changed)
+    }
+
+    fn seal(wire: &Wire, _: &Material<'_, Self>) -> Wire {
+        let mut sealed = wire.clone();
+        match &mut sealed {
+            Wire::Propose { block, .. } => {
+                let block = Arc::make_mut(block);
+                block.header.body.payload = payload_digest(&block.requests);
+            }
+            Wire::Timeout(message) if message.high.is_none() => {
+                message.timeout.body.high_view = View::GENESIS;
+            }
+            _ => {}
+        }
+        sealed
     }
 
     fn forget(&mut self) -> bool {

@@ -14,7 +14,7 @@ use crate::{
         workshop::{assemble, forge, other_block, sign_block},
     },
     byzantine::{Env, Script},
-    smr::{Header, WireBlock},
+    smr::{Header, WireBlock, payload_digest},
 };
 
 impl Attack for Pbft {
@@ -70,6 +70,25 @@ impl Attack for Pbft {
             Wire::Commit(_) | Wire::Sync(_) => {}
         }
         Some(changed)
+    }
+
+    fn seal(wire: &Wire, material: &Material<'_, Self>) -> Wire {
+        let mut sealed = wire.clone();
+        match &mut sealed {
+            Wire::Status { report, .. } if report.lock.is_none() => {
+                let genesis = crate::Block::genesis(material.context.committee.instance());
+                let body = &mut report.status.body;
+                (body.lock_view, body.lock_hash) = (View::GENESIS, genesis.hash());
+            }
+            Wire::Propose { block, reports, .. } => {
+                let block = Arc::make_mut(block);
+                let statuses: Vec<_> = reports.iter().map(|report| report.status.clone()).collect();
+                block.header.body.justification = justification(&statuses);
+                block.header.body.payload = payload_digest(&block.requests);
+            }
+            _ => {}
+        }
+        sealed
     }
 
     fn forget(&mut self) -> bool {

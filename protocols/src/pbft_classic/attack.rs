@@ -8,7 +8,7 @@ use super::{
     machine::{PbftClassic, Record},
     scripts,
     statements::{Checkpoint, Commit, Prepare, ViewChange},
-    wire::{Wire, WireViewChange},
+    wire::{Wire, WireViewChange, contents},
 };
 use crate::{
     Attack, Material,
@@ -17,7 +17,7 @@ use crate::{
         workshop::{forge, sign_block},
     },
     byzantine::Script,
-    smr::{Command, Header, WireBlock},
+    smr::{Command, Header, WireBlock, payload_digest},
 };
 
 impl Attack for PbftClassic {
@@ -91,6 +91,35 @@ impl Attack for PbftClassic {
         Some(changed)
     }
 
+    fn seal(wire: &Wire, material: &Material<'_, Self>) -> Wire {
+        let mut sealed = wire.clone();
+        match &mut sealed {
+            Wire::PrePrepare { vote, block } => {
+                let block = Arc::make_mut(block);
+                block.header.body.payload = payload_digest(&block.requests);
+                let header = &block.header.body;
+                let (view, slot) = (header.view, header.height);
+                vote.body = Prepare { view, slot, digest: header.hash() };
+            }
+            Wire::ViewChange(message) => {
+                let listed = &mut message.change.body.prepared;
+                listed.iter_mut().for_each(|prepared| nothing(&mut prepared.digest));
+                message.prepared.truncate(listed.len());
+            }
+            Wire::NewView(message) => {
+                for vote in &mut message.proposals {
+                    nothing(&mut vote.body.digest);
+                    let _ = renew(vote, material);
+                }
+                let [changes, proposals] = contents(&message.changes, &message.proposals);
+                let body = &mut message.new_view.body;
+                (body.changes, body.proposals) = (changes, proposals);
+            }
+            _ => {}
+        }
+        sealed
+    }
+
     /// Forgets what was accepted and prepared.
     fn forget(&mut self) -> bool {
         let mut slots = self.record.slots.clone();
@@ -135,6 +164,13 @@ impl Attack for PbftClassic {
 
     fn scripts() -> &'static [Script<Self>] {
         scripts::SCRIPTS
+    }
+}
+
+/// What says nothing at all says the null request.
+fn nothing(digest: &mut Digest) {
+    if *digest == Digest::ZERO {
+        *digest = super::null();
     }
 }
 

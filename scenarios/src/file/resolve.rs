@@ -216,7 +216,9 @@ impl<'a> Resolver<'a> {
             Raw::Probability(probability) => Value::Probability(*probability),
             Raw::Text(text) => Value::Text(text.clone()),
             Raw::Parties(list) => Value::Parties(self.parties(list, path)),
-            Raw::Groups(groups) => Value::Groups(self.groups(groups, path)),
+            Raw::Groups(groups) => {
+                Value::Groups(groups.iter().map(|group| self.parties(group, path)).collect())
+            }
             Raw::Range(start, end) => Value::Range(*start, *end),
             Raw::List(nodes) => {
                 Value::List(nodes.iter().map(|node| self.value(node, path)).collect())
@@ -252,23 +254,6 @@ impl<'a> Resolver<'a> {
     fn numbers(&mut self, list: &[(Selector, Place)], path: &str) -> Vec<PartyId> {
         let none = PartySet::EMPTY;
         list.iter().flat_map(|(selector, place)| self.select(selector, place, path, none)).collect()
-    }
-
-    fn groups(&mut self, groups: &[Vec<(Selector, Place)>], path: &str) -> Vec<Vec<PartyId>> {
-        let mut seen = PartySet::EMPTY;
-        let mut resolved = Vec::with_capacity(groups.len());
-        for group in groups {
-            let parties = self.parties(group, path);
-            for party in &parties {
-                if !seen.insert(*party) {
-                    let place = group.first().map(|(_, place)| place.clone()).unwrap_or_default();
-                    let message = format!("party {party} is in two groups");
-                    self.problem(&place, path, message);
-                }
-            }
-            resolved.push(parties);
-        }
-        resolved
     }
 
     fn select(

@@ -4,6 +4,7 @@ use byzlab_protocols::{Stream, Time};
 
 use super::{
     space::Space,
+    stories,
     swarm::{self, Draw},
     traitors,
 };
@@ -36,7 +37,12 @@ fn change(draw: &mut Draw<'_>) {
             let crashed = !draw.scenario.crashes.is_empty();
             if !crashed {
                 draw.scenario.byzantine.clear();
-                traitors::draw(draw);
+                if draw.one_in(2) {
+                    let last = 1 + draw.view();
+                    stories::liar(draw, last);
+                } else {
+                    traitors::draw(draw);
+                }
             }
         }
         _ => {}

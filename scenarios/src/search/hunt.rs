@@ -115,17 +115,29 @@ impl<'a> Hunt<'a> {
 
     /// The scenario of a run: of its number and of what is remembered alone.
     fn draw(&self, run: u64) -> (&'static str, Scenario) {
-        let count = self.strategies.len() as u64;
-        let strategy = self.strategies[(run % count) as usize];
+        let (strategy, number) = self.turn(run);
         let name = format!("search {run} {}", strategy.name);
         let mut stream = Stream::named(self.progress.seed, &name);
         let known = recall(&self.memory, self.progress.seed, run);
-        let mut scenario = (strategy.draw)(self.space, &mut stream, run / count, known);
+        let mut scenario = (strategy.draw)(self.space, &mut stream, number, known);
         // What several features come to together may be more than the bound allows.
         if scenario.is_beyond_bound() && !self.space.base.beyond_bound {
             scenario = self.space.draft();
         }
         (strategy.name, scenario)
+    }
+
+    /// Whose turn a run is, and which turn of that strategy it is.
+    fn turn(&self, run: u64) -> (&'static Strategy, u64) {
+        let all: u64 = self.strategies.iter().map(|strategy| strategy.turns).sum();
+        let (round, mut at) = (run / all, run % all);
+        for strategy in &self.strategies {
+            if at < strategy.turns {
+                return (strategy, round * strategy.turns + at);
+            }
+            at -= strategy.turns;
+        }
+        unreachable!("the turns of a round are those of its strategies")
     }
 
     fn learn(&mut self, seen: Seen) {

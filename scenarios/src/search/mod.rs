@@ -13,6 +13,7 @@ mod rounds;
 mod shrink;
 mod simpler;
 mod space;
+mod stories;
 mod strategies;
 mod swarm;
 mod traitors;

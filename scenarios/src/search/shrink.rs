@@ -8,8 +8,14 @@ use rayon::prelude::*;
 use super::{Hit, Space, fallen, simpler, write::write};
 use crate::{Document, Expect, Explored, Finding, Options, Property, Registry, Run, Scenario};
 
-/// So many steps downwards are made at the most.
-const STEPS: usize = 1000;
+/// So many messages are sent in all runs of a shrinking at the most: some seconds' worth.
+const MOST: u64 = 4_000_000;
+
+/// So many candidates are tried at once, on all threads.
+const CHUNK: usize = 8;
+
+/// So many of the candidates, the boldest, are tried with other seeds as well.
+const BOLDEST: usize = 24;
 
 /// The seeds that are tried where the present one allows nothing simpler.
 const SEEDS: std::ops::Range<u64> = 1..10;
@@ -31,13 +37,16 @@ pub struct Shrunk {
     pub messages: (u64, u64),
 }
 
-/// What is to become small, the first thing first: parties, traitors, faults, text, messages.
-type Cost = (usize, usize, usize, usize, u64);
+/// What is to become small, the first thing first: parties, traitors, faults; messages until it falls,
+/// a tenth more or less; text; all messages.
+type Cost = (usize, usize, usize, u64, usize, u64);
 
 struct Shrinker<'a> {
     space: &'a Space<'a>,
     property: Property,
     runs: u64,
+    /// Messages in all these runs.
+    messages: u64,
 }
 
 /// Shrinks a hit; `go_on` says whether there is time left.
@@ -51,16 +60,14 @@ pub fn shrink(
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Shrunk, String> {
     let property = hit.fallen[0];
-    let mut shrinker = Shrinker { space, property, runs: 0 };
+    let mut shrinker = Shrinker { space, property, runs: 0, messages: 0 };
     let explored = space.entry.explore(&hit.scenario);
     let before = until(space, &hit.scenario, &explored, property);
     let cost = shrinker.cost(&hit.scenario, &explored);
     let mut best = (hit.scenario.clone(), explored, cost);
-    let mut steps = 0;
-    while steps < STEPS && go_on() {
+    while go_on() {
         let Some(better) = shrinker.step(&best) else { break };
         best = better;
-        steps += 1;
     }
     let named = shrinker.name(best.0, go_on);
     let explored = space.entry.explore(&named);
@@ -80,26 +87,45 @@ impl Shrinker<'_> {
         }
         let seeded = SEEDS.flat_map(|seed| {
             let with_seed = move |scenario: &Scenario| Scenario { seed, ..scenario.clone() };
-            candidates.iter().chain([&best.0]).map(with_seed)
+            candidates.iter().take(BOLDEST).chain([&best.0]).map(with_seed)
         });
         let seeded: Vec<Scenario> = seeded.collect();
         self.first(&seeded, best.2)
     }
 
-    /// The first candidate that is a violation and costs less.
+    /// The first candidate that is a violation and costs less; none once it took too much to get here.
     fn first(&mut self, candidates: &[Scenario], cost: Cost) -> Option<(Scenario, Explored, Cost)> {
-        let this = &*self;
-        let found = candidates.par_iter().enumerate().find_map_first(|(at, candidate)| {
-            // What is not cheaper by its text alone can still send fewer messages.
-            if this.text(candidate) > (cost.0, cost.1, cost.2, cost.3) {
+        for chunk in candidates.chunks(CHUNK) {
+            if self.messages > MOST {
                 return None;
             }
-            let explored = this.falls(candidate)?;
-            let cheaper = this.cost(candidate, &explored);
-            (cheaper < cost).then_some((at, (candidate.clone(), explored, cheaper)))
-        });
-        self.runs += found.as_ref().map_or(candidates.len(), |(at, _)| at + 1) as u64;
-        found.map(|(_, better)| better)
+            let tried: Vec<Option<Explored>> =
+                chunk.par_iter().map(|candidate| self.explore(candidate, cost)).collect();
+            for (candidate, explored) in chunk.iter().zip(tried) {
+                self.runs += 1;
+                let Some(explored) = explored else { continue };
+                self.messages += explored.messages;
+                if !self.is_fallen(&explored) {
+                    continue;
+                }
+                let cheaper = self.cost(candidate, &explored);
+                if cheaper < cost {
+                    return Some((candidate.clone(), explored, cheaper));
+                }
+            }
+        }
+        None
+    }
+
+    /// The run of a candidate; none of what is within no bound, or dearer whatever it sends.
+    fn explore(&self, candidate: &Scenario, cost: Cost) -> Option<Explored> {
+        let beyond = candidate.is_beyond_bound() && !self.space.base.beyond_bound;
+        let dearer = size(candidate) > (cost.0, cost.1, cost.2);
+        (!beyond && !dearer).then(|| self.space.entry.explore(candidate))
+    }
+
+    fn is_fallen(&self, explored: &Explored) -> bool {
+        !fallen(explored, &[self.property]).is_empty()
     }
 
     fn falls(&self, scenario: &Scenario) -> Option<Explored> {
@@ -107,19 +133,14 @@ impl Shrinker<'_> {
             return None;
         }
         let explored = self.space.entry.explore(scenario);
-        (!fallen(&explored, &[self.property]).is_empty()).then_some(explored)
-    }
-
-    fn text(&self, scenario: &Scenario) -> (usize, usize, usize, usize) {
-        let behaviours = scenario.byzantine.len() + usize::from(scenario.attack.is_some());
-        let outside = scenario.rules.len() + scenario.cuts.len() + scenario.crashes.len();
-        let text = write(scenario, self.space.entry.fields()).len();
-        (scenario.n, scenario.faulty(), behaviours + outside, text)
+        self.is_fallen(&explored).then_some(explored)
     }
 
     fn cost(&self, scenario: &Scenario, explored: &Explored) -> Cost {
-        let (n, faulty, faults, text) = self.text(scenario);
-        (n, faulty, faults, text, explored.messages)
+        let (n, faulty, faults) = size(scenario);
+        let sent = until(self.space, scenario, explored, self.property);
+        let text = write(scenario, self.space.entry.fields()).len();
+        (n, faulty, faults, about(sent), text, explored.messages)
     }
 
     /// Names the messages of each rule by kind and view, where that is all it takes.
@@ -139,6 +160,19 @@ impl Shrinker<'_> {
         }
         scenario
     }
+}
+
+/// Parties, traitors, and faults: behaviours, an attack, rules and events.
+fn size(scenario: &Scenario) -> (usize, usize, usize) {
+    let behaviours = scenario.byzantine.len() + usize::from(scenario.attack.is_some());
+    let outside = scenario.rules.len() + scenario.cuts.len() + scenario.crashes.len();
+    (scenario.n, scenario.faulty(), behaviours + outside)
+}
+
+/// A number but for its last digits: the same for numbers that differ by a tenth or so.
+fn about(number: u64) -> u64 {
+    let shift = number.checked_ilog2().unwrap_or(0).saturating_sub(3);
+    number >> shift << shift
 }
 
 /// How many messages are sent until the property falls.

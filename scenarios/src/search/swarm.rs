@@ -138,7 +138,9 @@ impl<'a> Draw<'a> {
         }
         let Some(field) = self.stream.pick(&space.parameters) else { return };
         if let FieldKind::Integer { min, max } = field.kind {
-            let value = Value::Integer(self.stream.between(min, max.min(min + 8)));
+            let least = self.one_in(2);
+            let most = if least { min } else { max.min(min + 8) };
+            let value = Value::Integer(self.stream.between(min, most));
             self.scenario.protocol.values.0.insert(field.name, value);
         }
     }
@@ -168,7 +170,7 @@ impl<'a> Draw<'a> {
         }
         let delta = self.space.delta();
         let tenths = |count| Span(delta.0 / 10 * count);
-        let high = self.stream.between(1, 10);
+        let high = if self.one_in(2) { 10 } else { self.stream.between(1, 10) };
         self.scenario.network.delay = match self.stream.below(3) {
             0 => Delay::Constant(tenths(high)),
             1 => Delay::Uniform(Span::TICK, tenths(high)),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use byzlab_crypto::PartyId;
 use byzlab_protocols::{
-    FieldDefault, FieldKind, Probability, Span, Task, Time, Value, Values,
+    FieldDefault, FieldKind, Kind, Probability, Role, Span, Task, Time, Value, Values,
     byzantine::{BEHAVIOURS, BehaviourInfo, When},
 };
 use byzlab_sim::{Action, Matcher};
@@ -38,6 +38,28 @@ pub(super) fn draw(draw: &mut Draw<'_>) {
             link(draw, party);
         }
     }
+    if draw.space.open.rules && draw.one_in(4) {
+        rush(draw);
+    }
+}
+
+/// Traitors are quick: what the others say to each other, or propose to each other, takes nearly Δ.
+fn rush(draw: &mut Draw<'_>) {
+    let (_, high) = draw.scenario.network.delay.centre();
+    let slack = draw.space.delta().0.saturating_sub(high.0);
+    let traitors = draw.scenario.traitors();
+    let honest = PartyId::all(draw.scenario.n).filter(|party| !traitors.contains(*party));
+    let honest = Some(honest.collect());
+    let mut on = Matcher { from: honest, to: honest, ..Matcher::default() };
+    if draw.one_in(2) {
+        let proposal = |kind: &&Kind| kind.role == Role::Proposal;
+        let kind = draw.space.about().kinds.iter().find(proposal);
+        on.kind = kind.map(|kind| kind.name.to_owned());
+    }
+    if slack > 1 {
+        let action = Action::Delay(Span(slack / 10 * 9));
+        draw.scenario.rules.push(RuleSpec { on, action, set: Vec::new() });
+    }
 }
 
 /// Some messages of a traitor, or to it, are lost or come late: its links are its own affair.
@@ -58,7 +80,7 @@ fn link(draw: &mut Draw<'_>, party: PartyId) {
     }
 }
 
-fn behaviour(draw: &mut Draw<'_>, party: PartyId) -> Option<Traitor> {
+pub(super) fn behaviour(draw: &mut Draw<'_>, party: PartyId) -> Option<Traitor> {
     let name = *draw.stream.pick(&draw.space.behaviours)?;
     let info = BEHAVIOURS.iter().find(|info| info.name == name)?;
     let values = parameters(draw, info, party);
@@ -97,14 +119,21 @@ fn parameter(draw: &mut Draw<'_>, kind: &FieldKind, party: PartyId) -> Option<Va
     })
 }
 
-/// Two or three versions, each for some of the others; some hear nothing.
+/// Two or three versions, each for some of the others; some hear nothing, and some hear several.
 fn groups(draw: &mut Draw<'_>, party: PartyId) -> Vec<Vec<PartyId>> {
     let count = 2 + u64::from(draw.one_in(3));
     let mut groups = vec![Vec::new(); count as usize];
     let mute = draw.stream.below(4);
+    let several = draw.stream.below(4);
     for other in PartyId::all(draw.scenario.n).filter(|other| *other != party) {
         if mute != 0 || !draw.one_in(3) {
-            groups[draw.stream.below(count) as usize].push(other);
+            let at = draw.stream.below(count) as usize;
+            for (place, group) in groups.iter_mut().enumerate() {
+                // Everybody hears all of it, or some do.
+                if place == at || several == 0 || (several == 1 && draw.one_in(2)) {
+                    group.push(other);
+                }
+            }
         }
     }
     groups

@@ -8,8 +8,8 @@ use super::{Resolver, moment};
 use crate::{
     AttackSpec, RuleSpec, Scenario, Traitor,
     file::{
-        node::{Raw, Table},
-        problem::suggest,
+        node::{Raw, Selector, Table},
+        problem::{Place, suggest},
     },
 };
 
@@ -190,6 +190,24 @@ impl Resolver<'_> {
             }
         }
         (cuts, crashes)
+    }
+
+    /// Groups that have nobody in common.
+    fn groups(&mut self, groups: &[Vec<(Selector, Place)>], path: &str) -> Vec<Vec<PartyId>> {
+        let mut seen = PartySet::EMPTY;
+        let mut resolved = Vec::with_capacity(groups.len());
+        for group in groups {
+            let parties = self.parties(group, path);
+            for party in &parties {
+                if !seen.insert(*party) {
+                    let place = group.first().map(|(_, place)| place.clone()).unwrap_or_default();
+                    let message = format!("party {party} is in two groups");
+                    self.problem(&place, path, message);
+                }
+            }
+            resolved.push(parties);
+        }
+        resolved
     }
 
     fn links(&mut self, table: &Table, kind: &str, path: &str) -> Vec<(PartySet, PartySet)> {
