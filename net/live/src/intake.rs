@@ -136,9 +136,10 @@ impl<P: Protocol> Inbound for Intake<P> {
         let packet = packet_of::<P>(&bytes);
         // The verdict stays in the packet: the driver finds it there.
         let _ = packet.verdict(&self.context);
-        if !self.put(Incoming::Packet { from, id, bytes, packet }) {
+        if let Err(full) = self.offer(Incoming::Packet { from, id, bytes, packet }) {
             self.shares.give(from, length);
-            self.losses.add(from, 1);
+            // A party that has ended has no room to lose anything for.
+            self.losses.add(from, u64::from(full));
         }
     }
 }
@@ -200,14 +201,16 @@ impl<P: Protocol> Intake<P> {
     }
 
     pub(crate) fn put(&self, incoming: Incoming<P>) -> bool {
+        self.offer(incoming).is_ok()
+    }
+
+    /// Hands something to the driver; if it does not take it, whether for lack of room.
+    fn offer(&self, incoming: Incoming<P>) -> Result<(), bool> {
         let now = self.clock.get().map_or(Time::ZERO, Clock::now);
-        match self.inbox.try_send((now, incoming)) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.drop_one();
-                false
-            }
-        }
+        self.inbox.try_send((now, incoming)).map_err(|refused| {
+            self.drop_one();
+            matches!(refused, TrySendError::Full(_))
+        })
     }
 
     fn drop_one(&self) {
@@ -272,9 +275,12 @@ mod tests {
             let long = frame(SendId { incarnation: 0, number: 0 }, &vec![0; WAITING_BYTES]);
             intake.frame(PartyId(2), long);
             assert_eq!(intake.dropped(), dropped + 1, "bytes count as well");
-            let lost = Told::default().news(intake.losses());
+            let mut told = Told::default();
+            let lost = told.news(intake.losses());
             assert_eq!(lost.iter().map(|(peer, _)| peer.0).collect::<Vec<_>>(), [1, 2]);
             drop(inbox);
+            intake.frame(PartyId(3), small(0));
+            assert_eq!(told.news(intake.losses()), [], "whoever has ended loses nothing");
         }
     }
 }
