@@ -19,7 +19,7 @@ use std::{
 use byzlab::{
     Lab,
     scenarios::{
-        Document, Finding, Property,
+        Document, Finding, Property, Scenario,
         search::{Hit, Hunt, Progress, STRATEGIES, Space, Strategy, shrink},
     },
 };
@@ -115,10 +115,11 @@ fn head(budget: &Budget, rows: &[String]) -> String {
          the runs until then. A dash means that some seed found nothing in time: these pieces fall\n\
          in their scenario of the museum, to which each row leads.\n\n\
          *Falls* is what fell first, in brackets what the scenario of the museum shows. *Faults*\n\
-         counts behaviours, rules and events after shrinking, in brackets those of that scenario;\n\
-         *messages* are all that are sent until the property falls, before and after shrinking. The\n\
+         counts behaviours, rules and events after shrinking, *messages* all that are sent until the\n\
+         property falls, before and after shrinking; in brackets are those of that scenario. The\n\
          last columns are the strategies alone, up to {alone} s each, one seed, for the pieces that\n\
-         are killed; a dash means that it took longer. What cannot be reached at all, and why, is said at the end of the page of the museum; it is not searched here.\n\n\
+         are killed; a dash means that it took longer. What cannot be reached at all, and why, is said\n\
+         at the end of the page of the museum; it is not searched here.\n\n\
          | protocol | piece | falls | time | run | faults | messages | {columns} |\n\
          |---|---|---|---:|---:|---:|---:|{lines}\n",
         killed = times.len(),
@@ -155,10 +156,24 @@ fn pieces(lab: &Lab) -> Vec<Piece> {
     pieces
 }
 
+fn museum() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library/museum")
+}
+
+/// How many messages are sent in the scenario of a piece until the first of its properties falls.
+fn written(lab: &Lab, piece: &Piece) -> Option<u64> {
+    let bytes = fs::read(museum().join(&piece.file)).ok()?;
+    let document = Document::decode("museum.toml", &bytes, &[], lab.registry()).ok()?;
+    let space = Space::of(&document, lab.registry()).ok()?;
+    let scenario = document.resolve(None, lab.registry()).ok()?;
+    let scenario = Scenario { crypto: space.base.crypto, ..scenario };
+    let hit = Hit { run: 0, strategy: "museum", scenario, fallen: piece.falls.clone() };
+    Some(shrink(&space, &hit, lab.registry(), &|| false).ok()?.messages.0)
+}
+
 fn scenarios(protocol: &str) -> Vec<PathBuf> {
-    let folder = format!("scenarios/library/museum/{protocol}");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let files = fs::read_dir(&folder).into_iter().flatten();
+    let folder = museum().join(protocol);
+    let files = fs::read_dir(folder).into_iter().flatten();
     let mut files: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
     files.sort();
     files
@@ -216,7 +231,8 @@ fn row(lab: &Lab, piece: &Piece, budget: &Budget) -> String {
             let shrunk = shrunk.unwrap_or_else(|why| panic!("{why}"));
             let (faults, (before, after)) = (shrunk.scenario.faults.len(), shrunk.messages);
             let (fallen, time, run) = (names(&hit.fallen), seconds(*time), hit.run);
-            let left = format!("{faults} ({usual}) | {before} to {after}");
+            let written = written(lab, piece).unwrap_or_default();
+            let left = format!("{faults} ({usual}) | {before} to {after} ({written})");
             write!(row, " {fallen} ({shown}) | {time} | {run} | {left} |")
         }
     };

@@ -124,7 +124,7 @@ fn breaks(protocol: &str, id: &'static str) -> bool {
     let entry = lab.registry().get(protocol).expect("a protocol of byzlab");
     let wanted = Wanted { broken: Some(id), ..Wanted::of(entry, 5, "ideal", Bound::Within) };
     let config =
-        Config { cases: 2000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+        Config { cases: 8000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, random);
     let result = runner.run(&cases(wanted), |case| judge(&lab, &case, safe));
