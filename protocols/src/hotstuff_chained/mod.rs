@@ -133,7 +133,7 @@ pub use wire::{
 use crate::{
     About, BeforeGst, Context, Field, FieldDefault, FieldKind, Goal, GoodCase, Leaders, Model,
     Situation, Task, Time, Values, broken,
-    smr::{MAX_BATCH, WINDOW},
+    smr::{MAX_BATCH, Pace, WINDOW},
 };
 
 const ABOUT: About = About {
@@ -191,13 +191,7 @@ static FIELDS: &[Field] = &[
         default: FieldDefault::Is("true"),
         doc: "Whether timeouts carry the last vote; without it liveness is not promised",
     },
-    Field {
-        name: "pace",
-        kind: FieldKind::Integer { min: 0, max: 1000 },
-        default: FieldDefault::Is("0"),
-        doc: "Requests gather, and are proposed together every so many thousandths of Δ; 0 proposes each \
-              as it comes",
-    },
+    Pace::FIELD,
     Field::BROKEN,
 ];
 

@@ -131,7 +131,8 @@ pub use wire::{
 };
 
 use crate::{
-    About, Field, FieldDefault, FieldKind, GoodCase, Model, Task, Values, broken, smr::MAX_BATCH,
+    About, Field, FieldDefault, FieldKind, GoodCase, Model, Task, Values, broken,
+    smr::{MAX_BATCH, Pace},
 };
 
 const ABOUT: About = About {
@@ -201,13 +202,7 @@ static FIELDS: &[Field] = &[
         default: FieldDefault::Is("8"),
         doc: "T0, how long a primary is trusted at first, in multiples of Δ; doubled until it is enough",
     },
-    Field {
-        name: "pace",
-        kind: FieldKind::Integer { min: 0, max: 1000 },
-        default: FieldDefault::Is("0"),
-        doc: "Requests gather, and are proposed together every so many thousandths of Δ; 0 proposes each \
-              as it comes",
-    },
+    Pace::FIELD,
     Field::BROKEN,
 ];
 

@@ -1,6 +1,6 @@
 //! When requests that wait are proposed: each as it comes, or together at every turn of a clock.
 
-use crate::{Span, Time};
+use crate::{Field, FieldDefault, FieldKind, Span, Time};
 
 /// The turns of a party. Between two of them requests gather: a batch for each turn, and not a block
 /// for each request. What came by the last turn may be proposed at any time.
@@ -13,6 +13,15 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// The parameter of a protocol that has turns.
+    pub const FIELD: Field = Field {
+        name: "pace",
+        kind: FieldKind::Integer { min: 0, max: 1000 },
+        default: FieldDefault::Is("0"),
+        doc: "Requests gather, and are proposed together every so many thousandths of Δ; 0 proposes each \
+              as it comes",
+    };
+
     /// Turns that are so many thousandths of Δ apart, the first one at 0; 0 for none.
     pub fn new(delta: Span, thousandths: u64) -> Pace {
         let period = delta.0.saturating_mul(thousandths) / 1000;
