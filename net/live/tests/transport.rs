@@ -5,10 +5,11 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use bytes::Bytes;
 use byzlab_crypto::{Digest, PartyId};
-use byzlab_live::transport::{Greeting, PeerTable, Refused, Transport, TransportError};
+use byzlab_live::transport::{Greeting, Inbound, PeerTable, Refused, Transport, TransportError};
 use common::{
     Inbox, PATIENCE, Party, committee, config, introduce, keys, number, proxy::Proxy, table, text,
     until,
@@ -218,6 +219,35 @@ async fn a_shutdown_sends_what_waits() {
     first.transport.shutdown(PATIENCE).await;
     for expected in 0..5000 {
         assert_eq!(parties[0].next().await, (0, text(expected)));
+    }
+}
+
+/// Takes its time with each frame.
+struct Slow(Inbox);
+
+impl Inbound for Slow {
+    fn frame(&self, from: PartyId, frame: Bytes) {
+        std::thread::sleep(Duration::from_millis(1));
+        self.0.frame(from, frame);
+    }
+}
+
+/// What was written is not yet read: it may wait in a buffer that ends with the process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_shutdown_waits_for_a_slow_reader() {
+    let mut sends = config(0, 2);
+    sends.limits.queue_bytes = 64 << 20;
+    let first = Party::start(sends).await;
+    let (sender, mut inbox) = tokio::sync::mpsc::unbounded_channel();
+    let slow = Transport::start(config(1, 2), Slow(Inbox(sender))).await.unwrap();
+    first.knows(1, slow.local_addresses()[0].clone());
+    slow.dial_book([(PartyId(0), first.address())].into());
+    until("they are connected", || first.link(1).sending).await;
+    (0..1500).for_each(|number: u32| first.send(1, vec![number as u8; 32 * 1024]));
+    first.transport.shutdown(PATIENCE).await;
+    for expected in 0..1500 {
+        let (_, frame) = tokio::time::timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap();
+        assert_eq!(frame[0], expected as u8);
     }
 }
 

@@ -117,7 +117,7 @@ async fn write_frames(shared: &Shared, to: PartyId, mut stream: Stream) -> io::R
             }
         };
         if !more {
-            return stream.close().await;
+            return close(stream).await;
         }
         let total = batch.iter().map(Bytes::len).sum();
         if let Err(error) = write(&mut stream, &batch, &mut bytes).await {
@@ -128,6 +128,15 @@ async fn write_frames(shared: &Shared, to: PartyId, mut stream: Stream) -> io::R
         add(&shared.tally.bytes_out, total);
         batch.clear();
     }
+}
+
+/// Closes, and waits until the other end has read all and lets go of the stream too: what was
+/// written may still wait in a buffer that is lost with the connection.
+async fn close(mut stream: Stream) -> io::Result<()> {
+    stream.close().await?;
+    // An error is an end like any other.
+    let _ = stream.read(&mut [0]).await;
+    Ok(())
 }
 
 /// Writes a batch with few writes: short frames together, long ones without copying them.
