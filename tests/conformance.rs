@@ -62,7 +62,7 @@ fn good_case(protocol: &str, n: u64, f: u64, delta: u64, delay: u64, commands: u
 fn traced(toml: &str) -> (Scenario, Run) {
     let lab = Lab::new();
     let scenario = resolve(&lab, toml, None).unwrap_or_else(|problems| panic!("{problems}"));
-    let run = run(&lab, &scenario, &Options { trace: true, clock: None });
+    let run = run(&lab, &scenario, &Options { trace: true, ..Options::default() });
     assert!(run.verdict.properties.iter().all(|verdict| verdict.finding == Finding::Holds));
     (scenario, run)
 }

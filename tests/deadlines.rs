@@ -76,7 +76,7 @@ fn done(toml: &str, seed: u64) -> (u64, Run) {
 fn traced(toml: &str) -> Run {
     let lab = Lab::new();
     let scenario = resolve(&lab, toml, None).unwrap_or_else(|problems| panic!("{problems}"));
-    let run = run(&lab, &scenario, &Options { trace: true, clock: None });
+    let run = run(&lab, &scenario, &Options { trace: true, ..Options::default() });
     assert_eq!(run.stopped_by, StoppedBy::Decisions, "{toml}");
     run
 }

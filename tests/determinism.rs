@@ -205,7 +205,7 @@ fn judged(lab: &Lab, toml: &str, seed: u64, crypto: Scheme, trace: bool) -> (Sce
     let scenario = resolve(lab, toml, Some(seed));
     let mut scenario = scenario.unwrap_or_else(|problems| panic!("{problems}\n{toml}"));
     scenario.crypto = crypto;
-    let run = run(lab, &scenario, &Options { trace, clock: None });
+    let run = run(lab, &scenario, &Options { trace, ..Options::default() });
     (scenario, run)
 }
 

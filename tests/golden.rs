@@ -195,7 +195,7 @@ fn transcript(&(name, what, toml): &Transcript) -> String {
     let toml = format!("{rest}\n[workload]\ncommands = 1{workload}\n");
     let scenario = resolve(&lab, &toml, None).unwrap_or_else(|problems| panic!("{problems}"));
     let Run { trace, verdict, end, .. } =
-        run(&lab, &scenario, &Options { trace: true, clock: None });
+        run(&lab, &scenario, &Options { trace: true, ..Options::default() });
     assert_eq!(verdict.reasons, Vec::<String>::new(), "{name}");
     let mut text = format!("{name}: {what}\n\n");
     for line in toml.lines().filter(|line| !line.is_empty()) {

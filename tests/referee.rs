@@ -77,7 +77,7 @@ fn a_rule_that_changes_nothing_has_not_fired() {
 fn took(toml: &str) -> Vec<u64> {
     let lab = Lab::new();
     let scenario = resolve(&lab, toml, None).unwrap_or_else(|problems| panic!("{problems}"));
-    let run = run(&lab, &scenario, &Options { trace: true, clock: None });
+    let run = run(&lab, &scenario, &Options { trace: true, ..Options::default() });
     assert_ne!(run.verdict.outcome, Outcome::NotAsExpected, "{:?}", run.verdict.reasons);
     let delivered = run
         .trace

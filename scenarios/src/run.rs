@@ -19,6 +19,8 @@ pub struct Options {
     pub trace: bool,
     /// A clock, for those who want to know how long it took: nothing else depends on it.
     pub clock: Option<fn() -> Duration>,
+    /// Whether somebody wants the run to end: asked now and then while it is simulated.
+    pub interrupted: Option<fn() -> bool>,
 }
 
 /// Why a run ended.
@@ -32,6 +34,21 @@ pub enum StoppedBy {
     Quiet,
     /// Honest code panicked.
     Panic,
+    /// Too much happened in it.
+    Events,
+    /// Somebody wanted it to end.
+    Interrupt,
+}
+
+impl From<Ended> for StoppedBy {
+    fn from(ended: Ended) -> StoppedBy {
+        match ended {
+            Ended::Done => StoppedBy::Decisions,
+            Ended::Time => StoppedBy::Time,
+            Ended::Quiet => StoppedBy::Quiet,
+            Ended::Panicked => StoppedBy::Panic,
+        }
+    }
 }
 
 impl StoppedBy {
@@ -42,6 +59,8 @@ impl StoppedBy {
             StoppedBy::Time => "time",
             StoppedBy::Quiet => "quiet",
             StoppedBy::Panic => "panic",
+            StoppedBy::Events => "events",
+            StoppedBy::Interrupt => "interrupt",
         }
     }
 }
@@ -144,14 +163,18 @@ fn must_accuse(scenario: &Scenario, judge: &Judge) -> bool {
 /// Runs a scenario in the simulator and judges it.
 pub(crate) fn run<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], options: &Options) -> Run {
     let started = options.clock.map(|clock| clock());
-    let watch = |purpose| simulate(scenario, minds, purpose);
+    let watch = |purpose| simulate(scenario, minds, purpose, options.interrupted);
     let (mut watched, mut ended) = watch(Purpose { trace: options.trace, ..Purpose::JUDGE });
     let mut nondeterministic = false;
     if must_accuse(scenario, &watched.judge) {
         let (again, second) = watch(Purpose { witness: true, ..Purpose::JUDGE });
-        nondeterministic = again.judge.digest() != watched.judge.digest();
-        watched.judge.accuse(&second.evidence, second.end);
-        ended.timing.checked += second.timing.checked;
+        if second.stopped_by == StoppedBy::Interrupt {
+            ended.stopped_by = StoppedBy::Interrupt;
+        } else {
+            nondeterministic = again.judge.digest() != watched.judge.digest();
+            watched.judge.accuse(&second.evidence, second.end);
+            ended.timing.checked += second.timing.checked;
+        }
     }
     let elapsed = options.clock.zip(started).map(|(clock, started)| clock() - started);
     let Watched { judge, trace, .. } = watched;
@@ -173,12 +196,12 @@ pub(crate) fn run<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], options: &O
 /// for.
 pub(crate) fn explore<P: Attack>(scenario: &Scenario, minds: &[Mind<P>]) -> Explored {
     let purpose = Purpose { explore: true, ..Purpose::JUDGE };
-    let (watched, ended) = simulate(scenario, minds, purpose);
+    let (watched, ended) = simulate(scenario, minds, purpose, None);
     let Watched { judge, covered, .. } = watched;
     Explored {
         verdict: judge.verdict(scenario, ended.end, ended.stopped_by == StoppedBy::Quiet),
         messages: judge.metrics().total.messages,
-        flooded: ended.flooded,
+        flooded: ended.stopped_by == StoppedBy::Events,
         noted: judge.noted().to_vec(),
         covered,
     }
@@ -218,8 +241,6 @@ impl Purpose {
 struct Simulated {
     stopped_by: StoppedBy,
     end: Time,
-    /// Whether it was cut off.
-    flooded: bool,
     timing: Timing,
     evidence: Vec<Evidence>,
 }
@@ -259,10 +280,25 @@ impl Watched {
 /// messages would not.
 const MOST: u64 = 50_000;
 
-/// Runs a world as far as a search goes; nothing if it was not over by then.
-fn bounded<P: Attack>(world: &mut World<P>) -> Option<Ended> {
+/// How many things happen before somebody is asked whether the run is to end.
+const PATIENCE: u64 = 1024;
+
+/// Runs a world until it ends, `most` things have happened, or somebody wants it to end.
+fn bounded<P: Attack>(
+    world: &mut World<P>,
+    most: u64,
+    interrupted: Option<fn() -> bool>,
+) -> StoppedBy {
     world.start();
-    (0..MOST).find_map(|_| world.advance())
+    for happened in 0..most {
+        if happened % PATIENCE == 0 && interrupted.is_some_and(|interrupted| interrupted()) {
+            return StoppedBy::Interrupt;
+        }
+        if let Some(ended) = world.advance() {
+            return ended.into();
+        }
+    }
+    StoppedBy::Events
 }
 
 /// A setup with a judge in it, and the time at which the run ends at the latest.
@@ -291,21 +327,22 @@ fn simulate<P: Attack>(
     scenario: &Scenario,
     minds: &[Mind<P>],
     purpose: Purpose,
+    interrupted: Option<fn() -> bool>,
 ) -> (Watched, Simulated) {
     let (setup, limit) = prepared(scenario, minds, purpose, &KeySource::of(scenario));
     let context = setup.context.clone();
     let mut world = World::new(setup);
-    let ended = if purpose.explore { bounded(&mut world) } else { Some(world.run()) };
-    let stopped_by = match ended.unwrap_or(Ended::Time) {
-        Ended::Done => StoppedBy::Decisions,
-        Ended::Time => StoppedBy::Time,
-        Ended::Quiet => StoppedBy::Quiet,
-        Ended::Panicked => StoppedBy::Panic,
-    };
+    let most = if purpose.explore { MOST.min(scenario.stop_events) } else { scenario.stop_events };
+    let stopped_by = bounded(&mut world, most, interrupted);
+    let now = world.now();
     let simulated = Simulated {
         stopped_by,
-        end: if ended == Some(Ended::Time) { limit } else { world.now() },
-        flooded: ended.is_none(),
+        end: match stopped_by {
+            StoppedBy::Time => limit,
+            // More may be due at this very moment.
+            StoppedBy::Events | StoppedBy::Interrupt => Time(now.0.saturating_sub(1)),
+            _ => now,
+        },
         timing: Timing {
             elapsed: Duration::ZERO,
             deliveries: world.deliveries(),

@@ -9,6 +9,10 @@ use byzlab_protocols::{
 use byzlab_sim::{Action, Crash, Cut, Delay, Matcher};
 use byzlab_trace::FaultId;
 
+/// So many things happen in a simulated run at the most, unless its file says otherwise: a hundred
+/// times what the longest of the library take.
+pub(crate) const MOST_EVENTS: u64 = 10_000_000;
+
 /// A property of a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Property {
@@ -276,6 +280,8 @@ pub struct Scenario {
     pub stop_decisions: Option<u64>,
     /// The time at which the run ends.
     pub stop_time: Option<Time>,
+    /// So many things happen in a simulated run at the most.
+    pub stop_events: u64,
     /// For real runtimes: every duration times this.
     pub scale: u64,
     /// For real runtimes: so many clients have keys.

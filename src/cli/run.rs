@@ -8,7 +8,7 @@ use std::{
 
 use byzlab_crypto::Scheme;
 use byzlab_scenarios::{
-    Document, EvidenceFile, Options, Outcome, Registry, Run, SIM, Scenario,
+    Document, EvidenceFile, Options, Outcome, Registry, Run, SIM, Scenario, StoppedBy,
     compare::quoted,
     explain,
     page::{AboutRun, Shown, page},
@@ -193,7 +193,7 @@ struct Suite<'a> {
     total: u64,
 }
 
-/// A run, unless somebody interrupted before it began.
+/// A run, unless somebody interrupted before it was over.
 type Made = Result<Option<(Scenario, Run)>, Failure>;
 
 impl Suite<'_> {
@@ -259,9 +259,17 @@ impl Suite<'_> {
     fn one(&self, job: &Job<'_>) -> Made {
         let registry = self.lab.registry();
         let scenario = job.document.resolve(job.seed, registry)?;
-        let options = Options { trace: self.records(), clock: self.args.timing.then_some(clock) };
+        let options = Options {
+            trace: self.records(),
+            clock: self.args.timing.then_some(clock),
+            interrupted: Some(|| !goes_on()),
+        };
         let run = if job.runtime == Runtime::Sim {
-            self.simulated(&scenario, &options)
+            let run = self.simulated(&scenario, &options);
+            if run.stopped_by == StoppedBy::Interrupt {
+                return Ok(None);
+            }
+            run
         } else {
             let text = explain(job.document, &scenario, registry);
             let options = self.drawable(options);
@@ -286,7 +294,7 @@ impl Suite<'_> {
         let entry = entry.expect("the decoder takes protocols from the registry");
         let mut run = entry.run(scenario, options);
         if !options.trace && self.draws(&run) {
-            run.trace = entry.run(scenario, &Options { trace: true, clock: None }).trace;
+            run.trace = entry.run(scenario, &Options { trace: true, ..*options }).trace;
         }
         run
     }

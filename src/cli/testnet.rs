@@ -232,7 +232,7 @@ fn run(
     look: Watch<'_>,
 ) -> Result<Option<Run>, Failure> {
     let entry = lab.live(scenario);
-    let options = Options { trace: up.is_none(), clock: None };
+    let options = Options { trace: up.is_none(), ..Options::default() };
     let ask = Ask { scenario, text, options, place: Place::Processes, up, go_on: &goes_on };
     entry.run(&ask, look).map_err(|error| network::failure(&scenario.file, &error))
 }

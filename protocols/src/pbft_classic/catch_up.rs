@@ -211,7 +211,9 @@ impl PbftClassic {
     pub(super) fn on_blocks(&mut self, blocks: &[Block], fx: &mut Effects<Self>) {
         for block in blocks {
             let (slot, digest) = (block.height(), block.hash());
-            if self.fetcher.wants(&digest).is_none() {
+            // A false certificate may name a batch for a slot that it is not made for. What is held
+            // answers that no better the second time: to ask again at once would never end.
+            if self.fetcher.wants(&digest).is_none() || self.holds(slot, &digest) {
                 continue;
             }
             self.hold(block, fx);

@@ -293,6 +293,12 @@ static STOP: &[Field] = &[
         Default::Unset("twice the deadline that follows from the theorem"),
         "At this time, whatever has been decided",
     ),
+    field(
+        "events",
+        Kind::Integer { min: 1, max: MANY },
+        Default::Is("10000000"),
+        "Simulator only: after so many arrivals, timers and the like, in case attacks answer each other without an end",
+    ),
 ];
 
 static RUNTIME: &[Field] = &[

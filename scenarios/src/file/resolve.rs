@@ -16,7 +16,8 @@ use super::{
     problem::{Place, Problem, suggest},
 };
 use crate::{
-    Entry, Expect, Fault, Finding, Property, ProtocolChoice, Registry, Scenario, bounds, theorem,
+    Entry, Expect, Fault, Finding, Property, ProtocolChoice, Registry, Scenario, bounds,
+    scenario::MOST_EVENTS, theorem,
 };
 
 mod compare;
@@ -127,6 +128,7 @@ impl<'a> Resolver<'a> {
             workload: self.workload(),
             stop_decisions: self.stop().integer("decisions"),
             stop_time: self.stop().span("time").map(|span| Time(span.0)),
+            stop_events: self.stop().integer("events").unwrap_or(MOST_EVENTS),
             scale: table.table("runtime").and_then(|table| table.integer("scale")).unwrap_or(1),
             clients: table
                 .table("runtime")

@@ -6,7 +6,8 @@ use byzlab_protocols::Span;
 
 use super::{Report, diagram::diagram};
 use crate::{
-    Finding, Outcome, Property, PropertyVerdict, Run, SIM, Scenario, check::count, theorem,
+    Finding, Outcome, Property, PropertyVerdict, Run, SIM, Scenario, StoppedBy, check::count,
+    theorem,
 };
 
 /// Whether and how words are coloured.
@@ -142,6 +143,10 @@ fn notices(scenario: &Scenario, run: &Run) -> Vec<String> {
     }
     if let Some(why) = &run.verdict.out_of_model {
         lines.push(format!("out of model: {why}"));
+    }
+    if run.stopped_by == StoppedBy::Events {
+        let most = scenario.stop_events;
+        lines.push(format!("cut off: after {most} events it was not over (stop.events)"));
     }
     let open = |verdict: &PropertyVerdict| {
         verdict.property == Property::Termination && verdict.expected.is_none()

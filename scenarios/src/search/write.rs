@@ -9,7 +9,7 @@ use byzlab_protocols::{
 };
 use byzlab_sim::{Action, Crash, Cut, Delay, DiskAfter};
 
-use crate::{Demand, Reach, RuleSpec, Scenario, Traitor, file::region};
+use crate::{Demand, Reach, RuleSpec, Scenario, Traitor, file::region, scenario::MOST_EVENTS};
 
 /// The file of a scenario, without words on what is expected; `fields` are the parameters of its
 /// protocol.
@@ -228,7 +228,8 @@ fn workload(out: &mut String, scenario: &Scenario) {
 }
 
 fn stop(out: &mut String, scenario: &Scenario) {
-    if scenario.stop_decisions.is_none() && scenario.stop_time.is_none() {
+    let usual = scenario.stop_events == MOST_EVENTS;
+    if scenario.stop_decisions.is_none() && scenario.stop_time.is_none() && usual {
         return;
     }
     out.push_str("\n[stop]\n");
@@ -237,6 +238,9 @@ fn stop(out: &mut String, scenario: &Scenario) {
     }
     if let Some(time) = scenario.stop_time {
         let _ = writeln!(out, "time = \"{time}\"");
+    }
+    if !usual {
+        let _ = writeln!(out, "events = {}", scenario.stop_events);
     }
 }
 
