@@ -224,6 +224,11 @@ const NAMES: &[Row] = &[
         &[Said(2, 25, "kind", "pbft has no message kind `prepare`", "", "did you mean `propose`?")],
     ),
     Row(
+        "B14 when it is always",
+        "byzantine = [{ party = 0, behaviour = \"hasty\", when = { views = \"1..3\" } }]",
+        &[Said(2, 55, "when", "`hasty` is at work always", "", "leave it out")],
+    ),
+    Row(
         "B14 of another",
         "byzantine = [{ party = 0, behaviour.delay = { split = [[0], [1]] } }]",
         &[Said(

@@ -123,9 +123,8 @@ fn the_published_rules_survive_as_many_runs() {
         assert!(hit.is_none(), "{protocol}: {hit:?}");
         let progress = hunt.progress;
         assert_eq!(progress.runs, most);
-        // Traitors can flood, but seldom do.
-        let seldom = progress.flooded * 200 <= progress.runs;
-        assert!(seldom, "{protocol}: {} runs were cut off", progress.flooded);
+        // With too little patience nothing is decided for minutes: long, but no flood.
+        assert!(progress.flooded <= 1, "{protocol}: {} runs were cut off", progress.flooded);
         assert_eq!(progress.strategies.len(), STRATEGIES.len(), "every strategy took part");
         let share = progress.out_of_model * 10 / progress.runs;
         assert!(share < 2, "{protocol}: {} runs broke their model", progress.out_of_model);

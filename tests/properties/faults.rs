@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use byzlab::protocols::Model;
+use byzlab::protocols::{Model, byzantine::BEHAVIOURS};
 use proptest::{option, prelude::*, sample::Index};
 
 use crate::case::{Case, Shape, Wanted, pick, span};
@@ -119,7 +119,8 @@ impl Behaviour {
         };
         let _ = writeln!(toml, "\n[[byzantine]]\nparty = {party}");
         let _ = writeln!(toml, "behaviour.{name} = {{ {parameters} }}");
-        if let Some(when) = &self.when {
+        let always = BEHAVIOURS.iter().any(|info| info.name == name && info.always());
+        if let Some(when) = self.when.as_ref().filter(|_| !always) {
             let _ = writeln!(toml, "when = {{ {} }}", when.table(wanted));
         }
     }

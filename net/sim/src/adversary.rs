@@ -165,7 +165,7 @@ impl<P: Attack> Adversary<P> for Behaving<P> {
             seen: &self.seen,
         };
         let mut own = Effects::at(fx.now());
-        behaviour.step(&Env { party, material }, input, &mut own);
+        behaviour.step(&Env { party, now: fx.now(), material }, input, &mut own);
         self.behaviours.insert(party, behaviour);
         for effect in own.drain() {
             if let Effect::Send { packet, .. } = &effect {

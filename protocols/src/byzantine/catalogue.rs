@@ -38,6 +38,13 @@ pub struct BehaviourInfo {
     pub lacks: &'static str,
 }
 
+impl BehaviourInfo {
+    /// Whether it is at work always: `when` means nothing for it.
+    pub fn always(&self) -> bool {
+        ["twins", "hasty"].contains(&self.name)
+    }
+}
+
 /// The `when` table.
 pub static WHEN: &[Field] = &[
     Field {

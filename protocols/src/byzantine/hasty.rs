@@ -16,8 +16,13 @@ pub(crate) struct Hasty<P: Attack> {
 
 impl<P: Attack> Behaviour<P> for Hasty<P> {
     fn step(&mut self, env: &Env<'_, P>, input: &Input<P>, fx: &mut Effects<P>) {
+        if fx.now() != env.now {
+            // Its clock runs fast already.
+            return self.inner.step(env, input, fx);
+        }
         let (now, timer) = (fx.now(), matches!(input, Input::Timer { .. }));
-        let real = |at: Time| Time(at.0 / FASTER).max(now);
+        // Rounded up: a machine that is woken before its time would only ask again, at once.
+        let real = |at: Time| Time(at.0.div_ceil(FASTER)).max(now);
         let mut own = Effects::at(Time(now.0.saturating_mul(FASTER)));
         self.inner.step(env, input, &mut own);
         for effect in own.drain() {

@@ -30,12 +30,14 @@ pub use when::{Trigger, When};
 
 use byzlab_crypto::PartyId;
 
-use crate::{Attack, Effect, Effects, Input, Material, Packet, Span, Target, step};
+use crate::{Attack, Effect, Effects, Input, Material, Packet, Span, Target, Time, step};
 
 /// What a corrupted party knows when it takes a step.
 pub struct Env<'a, P: Attack> {
     /// Which party it is.
     pub party: PartyId,
+    /// The time, whatever clock a behaviour around it shows it.
+    pub now: Time,
     /// What it shares with the other corrupted parties.
     pub material: Material<'a, P>,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use byzlab_crypto::{PartyId, PartySet, Scheme};
 use byzlab_protocols::{
     BeforeGst, Leaders, Model, Span, Stream, Time, Value, Values, View,
-    byzantine::{BEHAVIOURS, When},
+    byzantine::{BEHAVIOURS, BehaviourInfo, When},
 };
 use byzlab_trace::FaultId;
 
@@ -328,6 +328,11 @@ impl<'a> Resolver<'a> {
                 _ => Values::default(),
             };
             let when = entry.table("when").map(|when| self.when(when, &path)).unwrap_or_default();
+            let info = BEHAVIOURS.iter().find(|info| info.name == behaviour);
+            if when != When::default() && info.is_some_and(BehaviourInfo::always) {
+                let message = format!("`{behaviour}` is at work always: `when` means nothing here");
+                self.problem(&entry.place_of("when"), "when", message).hint = "leave it out".into();
+            }
             for party in &parties {
                 self.fault(Some(*party), behaviour);
             }

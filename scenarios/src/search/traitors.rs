@@ -85,6 +85,7 @@ pub(super) fn behaviour(draw: &mut Draw<'_>, party: PartyId) -> Option<Traitor> 
     let info = BEHAVIOURS.iter().find(|info| info.name == name)?;
     let values = parameters(draw, info, party);
     let when = if draw.one_in(2) { when(draw) } else { When::default() };
+    let when = if info.always() { When::default() } else { when };
     Some(Traitor { parties: vec![party], behaviour: name.to_owned(), values, when })
 }
 
