@@ -9,9 +9,13 @@ use byzlab::{
     Lab,
     crypto::{Digest, PartyId},
     protocols::{
-        Block, Context, Durable, Packet, Protocol, decode, dolev_strong::DolevStrong,
-        hotstuff::HotStuff, hotstuff_chained::ChainedHotStuff, pbft::Pbft,
-        pbft_classic::PbftClassic, smr::Snapshot,
+        Block, Context, Durable, Packet, Protocol, decode,
+        dolev_strong::DolevStrong,
+        hotstuff::HotStuff,
+        hotstuff_chained::ChainedHotStuff,
+        pbft::Pbft,
+        pbft_classic::PbftClassic,
+        smr::{KeyValue, MAX_PAYLOAD, Snapshot, list},
     },
     scenarios::{Document, EvidenceFile},
 };
@@ -28,7 +32,7 @@ use crate::context::context;
 type Decoder = fn(&[u8]) -> bool;
 
 /// All of them, by the name of their fuzz target.
-pub(crate) const DECODERS: [(&str, Decoder); 12] = [
+pub(crate) const DECODERS: [(&str, Decoder); 13] = [
     ("frames", frames),
     ("hello", hello),
     ("dolev_strong", wire::<DolevStrong>),
@@ -39,6 +43,7 @@ pub(crate) const DECODERS: [(&str, Decoder); 12] = [
     ("disk", disk),
     ("journal", journal),
     ("client", client),
+    ("payload", payload),
     ("scenario", scenario),
     ("evidence", evidence),
 ];
@@ -61,6 +66,19 @@ pub(crate) fn client(bytes: &[u8]) -> bool {
         assert_eq!(Network::parse(&network.text()).as_ref(), Ok(network), "it is written anew");
     }
     network.is_some() | fuzzing::client_frames(bytes)
+}
+
+/// The payload of a request, as the store executes it: a list is answered by a list of as many, and no
+/// answer is longer than what was stored.
+pub(crate) fn payload(bytes: &[u8]) -> bool {
+    let mut store = KeyValue::default();
+    let answer = store.apply(bytes).into_owned();
+    let Some(items) = list::items(bytes) else { return answer != b"error" };
+    assert_eq!(list::list(&items), bytes, "two encodings");
+    let answers = list::items(&answer).expect("a list is answered by a list");
+    assert_eq!(answers.len(), items.len(), "an answer for each command");
+    assert!(answer.len() <= MAX_PAYLOAD + 10 * items.len(), "{} bytes", answer.len());
+    true
 }
 
 /// A message of a protocol, as a node decodes and checks it.

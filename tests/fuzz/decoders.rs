@@ -49,6 +49,9 @@ fn written() -> Seeds {
     protocol::<HotStuff>(3, "hotstuff", &mut add);
     protocol::<ChainedHotStuff>(4, "hotstuff_chained", &mut add);
     journal(&mut add);
+    let commands = [&b"put k v"[..], b"get k", b"get other", b"drop k"];
+    add("payload", "one", commands[0].to_vec());
+    add("payload", "list", byzlab::protocols::smr::list::list(commands));
     add("evidence", "equivocation", evidence());
     seeds
 }
