@@ -391,9 +391,9 @@ mod tests {
         assert_eq!((outcome.due, outcome.done), (1000, 0));
         assert_eq!(outcome.given_up, outcome.requests);
         assert_eq!(outcome.given_up + outcome.unsent, 1000);
-        // A quarter of 32 MiB for each client at a time: what is due in the beginning is given up, what
+        // An eighth of 32 MiB for each client at a time: what is due in the beginning is given up, what
         // is due next has its place, and the rest waits as long as for an answer.
-        let window = 2 * (8 << 20) / flood.size as u64;
+        let window = 2 * (4 << 20) / flood.size as u64;
         assert!((window..=3 * window).contains(&outcome.requests), "{}", outcome.requests);
     }
 

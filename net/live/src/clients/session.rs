@@ -114,7 +114,7 @@ impl Session {
         let trouble = vec![Some("no answer yet".to_owned()); n];
         // A part of what every node keeps of a client: none turns away what is sent, and what waits in
         // a network that has too much to do waits here, where it costs the network nothing.
-        let (needed, window) = (f + 1, share(network.clients) / 4);
+        let (needed, window) = (f + 1, share(network.clients) / 8);
         let (settled, start) = (VecDeque::new(), Instant::now());
         Session { client, queues, events, trouble, needed, window, settled, start, _links: links }
     }
