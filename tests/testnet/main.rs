@@ -7,6 +7,7 @@ mod common;
 mod kills;
 mod library;
 mod machines;
+mod overload;
 mod trouble;
 mod up;
 

@@ -42,7 +42,7 @@ impl Network {
     }
 
     /// Starts one of this scenario.
-    fn with(program: &Path, name: &str, text: &str) -> Network {
+    pub(super) fn with(program: &Path, name: &str, text: &str) -> Network {
         let folder = common::root().join(format!("target/testnet-{name}"));
         let _ = std::fs::remove_dir_all(&folder);
         let scenario = common::root().join(format!("target/testnet-{name}.toml"));

@@ -22,7 +22,7 @@ impl PbftClassic {
         loop {
             let slot = self.record.assigned.max(self.stable()).saturating_add(1);
             let flying = slot.saturating_sub(self.ledger.slot() + 1);
-            if flying >= self.params.pipeline
+            if flying >= self.pipeline()
                 || !(self.rules.in_window)(slot, self.stable(), self.high())
             {
                 return;

@@ -23,8 +23,9 @@ use crate::{
 };
 
 /// The most bytes of the batches that a primary can have between the watermarks, about: a faulty one
-/// costs every party as much in each view that it leads.
-pub const MAX_WINDOW_BYTES: usize = 32 << 20;
+/// costs every party as much in each view that it leads. What is on its way has to have room in what
+/// carries it: a batch that is lost there ends the view.
+pub const MAX_WINDOW_BYTES: usize = 16 << 20;
 
 /// The timers of a party.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -170,6 +171,12 @@ impl PbftClassic {
     pub(super) fn slot_bytes(&self) -> usize {
         let part = MAX_WINDOW_BYTES / self.window() as usize;
         part.clamp(MAX_PAYLOAD + 5 * OVERHEAD, MAX_BLOCK_BYTES)
+    }
+
+    /// The most slots in flight: with the longest batches they have [`MAX_WINDOW_BYTES`] together, however
+    /// far apart the watermarks are.
+    pub(super) fn pipeline(&self) -> u64 {
+        self.params.pipeline.min((MAX_WINDOW_BYTES / self.slot_bytes()) as u64)
     }
 
     /// The slot up to which nothing is kept: stable, and executed here or too far behind to be.

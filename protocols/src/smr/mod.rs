@@ -35,6 +35,6 @@ pub use commits::{Commit, Commitment, Commits, Taken, conflict};
 pub use fetch::{Fetcher, MAX_WANTED, WINDOW};
 pub use ledger::{Ledger, Snapshot, log_digest};
 pub use pace::Pace;
-pub use pool::{MAX_SHARE, MAX_WAITING, Pool, weight};
+pub use pool::{MAX_SHARE, MAX_WAITING, Pool, share, weight};
 pub use replica::{MAX_BODIES_BYTES, Ordered, Replica, Sync, bodies, check_sync, sync_tag};
 pub use request::{Command, MAX_PAYLOAD, Request, RequestId, check_request, take_request};

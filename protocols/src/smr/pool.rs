@@ -22,6 +22,11 @@ pub fn weight(payload: usize) -> usize {
     payload + PLACE
 }
 
+/// The most bytes that a party keeps of requests of one of so many clients.
+pub fn share(clients: usize) -> usize {
+    MAX_SHARE.min(MAX_WAITING / clients.max(1))
+}
+
 /// Requests that were submitted and are not in the log, in the order of submission (corrections
 /// D3: by instant, client, number).
 ///
@@ -40,7 +45,7 @@ pub struct Pool {
 impl Pool {
     /// A pool with nothing in it, for the clients of an instance.
     pub fn new(context: &Context) -> Pool {
-        let share = MAX_SHARE.min(MAX_WAITING / context.clients.len().max(1));
+        let share = share(context.clients.len());
         let (waiting, known, held) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Pool { waiting, known, held, share }
     }

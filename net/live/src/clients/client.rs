@@ -6,7 +6,7 @@ use std::{
 };
 
 use byzlab_crypto::{Digest, PartyId, Signed, Signer};
-use byzlab_protocols::{Command, RequestId, Span, Time};
+use byzlab_protocols::{Command, RequestId, Span, Time, smr::weight};
 
 use super::wire::{Answer, Outcome};
 
@@ -68,6 +68,7 @@ pub struct GaveUp {
 
 struct Pending {
     request: Arc<Signed<Command>>,
+    sent: Time,
     deadline: Time,
     again: Time,
     /// How long after that it is asked once more: each time twice as long.
@@ -85,19 +86,26 @@ pub struct Client {
     f: usize,
     reach: Reach,
     retry: Span,
+    /// How long answers took lately.
+    usual: Span,
     next: u64,
     pending: BTreeMap<u64, Pending>,
     /// By when something has to be done for which request.
     due: BTreeSet<(Time, u64)>,
+    /// The bytes of requests in flight.
+    bytes: usize,
 }
 
+/// So many times as long as answers took lately a request is not late.
+const USUAL: u64 = 3;
 /// The longest reason of a party that is repeated.
 const REASON: usize = 200;
 
 impl Client {
     /// A client of a committee of `n` parties, `f` of which may lie. It counts its requests from
-    /// `first` on: a key uses each number once. What is not answered is asked again after `retry`, and
-    /// then after twice as long each time: a system that has too much to do is not given more.
+    /// `first` on: a key uses each number once. What is not answered is asked again after `retry`, or
+    /// later where answers take long, and then after twice as long each time: a system that has too
+    /// much to do is not given more.
     ///
     /// # Panics
     /// If there are not more than `f` parties: nobody could be believed.
@@ -109,18 +117,21 @@ impl Client {
         first: u64,
     ) -> Client {
         assert!(f < n, "f + 1 of {n} parties have to agree, f is {f}");
-        let (pending, due) = (BTreeMap::new(), BTreeSet::new());
-        Client { signer, n, f, reach, retry: retry.max(Span(1)), next: first, pending, due }
+        let (pending, due, usual, bytes) = (BTreeMap::new(), BTreeSet::new(), Span::ZERO, 0);
+        let retry = retry.max(Span(1));
+        Client { signer, n, f, reach, retry, usual, next: first, pending, due, bytes }
     }
 
     /// Asks for something, until `deadline`. The number of the request, and whom to send it.
     pub fn submit(&mut self, payload: Vec<u8>, now: Time, deadline: Time) -> (u64, Vec<Post>) {
         let seq = self.next;
         self.next += 1;
+        self.bytes += weight(payload.len());
         let request = Arc::new(self.signer.sign(Command { seq, payload }).into_signed());
         let again = now.after(self.retry);
         let pending = Pending {
             request: request.clone(),
+            sent: now,
             deadline,
             again,
             pause: self.retry * 2,
@@ -166,7 +177,10 @@ impl Client {
         if alike < self.f + 1 {
             return None;
         }
-        self.settle(seq);
+        if let Some(pending) = self.settle(seq) {
+            let took = now.since(pending.sent);
+            self.usual = Span(self.usual.0 - self.usual.0 / 8 + took.0 / 8);
+        }
         Some((seq, Ok(Believed { slot, result, at: now })))
     }
 
@@ -185,8 +199,14 @@ impl Client {
             let Some(pending) = self.pending.get_mut(&seq) else { continue };
             if pending.deadline <= now {
                 let gave_up = pending.gave_up(self.n, self.f);
-                self.pending.remove(&seq);
+                self.settle(seq);
                 settled.push((seq, Err(gave_up)));
+                continue;
+            }
+            let late = pending.sent.after(self.usual * USUAL);
+            if late > now {
+                pending.again = late;
+                self.due.insert((late.min(pending.deadline), seq));
                 continue;
             }
             pending.again = now.after(pending.pause);
@@ -207,15 +227,21 @@ impl Client {
         self.pending.len()
     }
 
+    /// Their bytes, each counted as a party counts what waits.
+    pub fn bytes_in_flight(&self) -> usize {
+        self.bytes
+    }
+
     /// The name of a request of this client.
     pub fn id(&self, seq: u64) -> RequestId {
         RequestId { client: self.signer.party(), seq }
     }
 
-    fn settle(&mut self, seq: u64) {
-        if let Some(pending) = self.pending.remove(&seq) {
-            self.due.remove(&(pending.again.min(pending.deadline), seq));
-        }
+    fn settle(&mut self, seq: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&seq)?;
+        self.due.remove(&(pending.again.min(pending.deadline), seq));
+        self.bytes -= weight(pending.request.body.payload.len());
+        Some(pending)
     }
 }
 

@@ -122,3 +122,38 @@ fn a_party_that_is_back_hears_of_what_it_did_not_answer() {
     assert_eq!(told(&client.reconnected(PartyId(0))), [(0, false)]);
     assert_eq!(told(&client.reconnected(PartyId(1))), [(1, false), (1, false)]);
 }
+
+#[test]
+fn where_answers_take_long_a_request_is_not_late_before_they_do() {
+    let mut client = client(Reach::All);
+    let believe = |client: &mut Client, sent: u64, took: u64| {
+        let (seq, _) = client.submit(b"get k".to_vec(), Time(sent), Time::NEVER);
+        let at = Time(sent + took);
+        assert_eq!(client.answer(PartyId(0), done(1, seq, 4, "v"), at), None);
+        assert!(client.answer(PartyId(1), done(1, seq, 4, "v"), at).is_some());
+    };
+    // As often as it takes to be used to it.
+    (0..40).for_each(|at| believe(&mut client, 1000 * at, 80));
+    client.submit(b"get k".to_vec(), Time(50_000), Time(51_000));
+    assert_eq!(client.tick(Time(50_150)), (vec![], vec![]), "the others took 80 each");
+    let due = client.due().expect("it is asked again");
+    assert!(due > Time(50_200) && due < Time(50_250), "{due:?}");
+    assert_eq!(client.tick(due).0.len(), 4);
+    assert_eq!(client.due(), Some(due.after(Span(20))), "the second pause is twice the first");
+    // Nobody answers any more: what was usual once does not keep it from giving up.
+    assert_eq!(client.tick(Time(51_000)).1.len(), 1);
+}
+
+#[test]
+fn the_bytes_in_flight_are_those_of_requests_that_did_not_end() {
+    let mut client = client(Reach::All);
+    let (first, _) = client.submit(vec![b'x'; 1000], Time(0), Time(50));
+    let one = client.bytes_in_flight();
+    client.submit(vec![b'x'; 1000], Time(0), Time(50));
+    assert!(one > 1000 && client.bytes_in_flight() == 2 * one);
+    client.answer(PartyId(0), done(1, first, 4, "v"), Time(1));
+    client.answer(PartyId(1), done(1, first, 4, "v"), Time(1));
+    assert_eq!(client.bytes_in_flight(), one);
+    client.tick(Time(50));
+    assert_eq!(client.bytes_in_flight(), 0);
+}

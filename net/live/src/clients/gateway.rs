@@ -70,7 +70,7 @@ async fn run(mut session: Session, mut calls: Receiver<Call>, patience: Duration
             let _ = asked.map(|asked| asked.send(result.map_err(SessionError::from)));
         }
         tokio::select! {
-            call = calls.recv(), if waiting.len() < IN_FLIGHT => {
+            call = calls.recv(), if waiting.len() < IN_FLIGHT && session.has_room() => {
                 let Some(Call { payload, result }) = call else { return };
                 let asked = session.reachable().and_then(|()| session.submit(payload, patience));
                 match asked {

@@ -11,7 +11,7 @@ use byzlab_protocols::smr::list;
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
-use super::{Believed, Network, Reach, Session, SessionError, server::IN_FLIGHT};
+use super::{Believed, Network, Reach, Session, SessionError};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ pub struct Outcome {
     pub done: u64,
     /// Commands that were given up.
     pub given_up: u64,
-    /// Commands that were not sent since too many requests were in flight.
+    /// Commands that waited in vain for others to be answered, since too many were in flight.
     pub unsent: u64,
     /// Requests that were sent.
     pub requests: u64,
@@ -164,18 +164,27 @@ impl Asker {
         let mut count = 0;
         loop {
             let next = self.due(count).filter(|due| *due < self.load.duration);
-            // Whoever was delayed asks for all that is due meanwhile.
-            if let Some(due) = next.filter(|due| *due <= self.start.elapsed()) {
-                outcome.due += 1;
-                self.gather(count, due, &mut gathered, &mut asked, &mut outcome);
-                count += 1;
-                continue;
+            let (room, now) = (self.session.has_room(), self.start.elapsed());
+            // Whoever was delayed asks for all that is due meanwhile, as far as there is room.
+            if let Some(due) = next.filter(|due| *due <= now) {
+                let in_vain = due + self.load.patience <= now;
+                if in_vain || room {
+                    outcome.due += 1;
+                    outcome.unsent += u64::from(in_vain);
+                    if !in_vain {
+                        self.gather(count, due, &mut gathered, &mut asked, &mut outcome);
+                    }
+                    count += 1;
+                    continue;
+                }
             }
             let leaves = gathered.asked.first().map(|first| first.due + GATHER);
-            if leaves.is_some_and(|leaves| leaves <= self.start.elapsed()) {
+            if leaves.is_some_and(|leaves| leaves <= now) {
                 self.ask(&mut gathered, &mut asked, &mut outcome);
                 continue;
             }
+            // What finds no room waits for it, as long as for an answer.
+            let next = next.map(|due| if room { due } else { due + self.load.patience });
             let wake = next.into_iter().chain(leaves).min();
             let in_flight = self.session.in_flight() > 0;
             if wake.is_none() && !in_flight {
@@ -243,14 +252,12 @@ impl Asker {
         if all.is_empty() {
             return;
         }
-        let full = self.session.in_flight() >= IN_FLIGHT;
-        let sent = (!full).then(|| self.session.submit(payload, self.load.patience));
-        match sent {
-            Some(Ok(seq)) => {
+        match self.session.submit(payload, self.load.patience) {
+            Ok(seq) => {
                 outcome.requests += 1;
                 asked.insert(seq, all);
             }
-            Some(Err(_)) | None => outcome.unsent += all.len() as u64,
+            Err(_) => outcome.unsent += all.len() as u64,
         }
     }
 
@@ -372,6 +379,22 @@ mod tests {
         assert!(outcome.history.iter().all(|seen| seen.returned.is_none()));
         let puts = outcome.history.iter().filter(|seen| seen.put.is_some()).count();
         assert_eq!(puts, 5);
+    }
+
+    #[tokio::test]
+    async fn no_more_is_in_flight_than_nodes_keep_and_what_waits_in_vain_is_not_sent() {
+        let (network, _doubles, _servers) =
+            network(&[Manner::Silent], 0, PortLimits::default()).await;
+        let patience = Duration::from_millis(300);
+        let flood = Load { size: 60_000, patience, ..some(5000, 200) };
+        let outcome = load(&network, &flood).await.expect("the node is there");
+        assert_eq!((outcome.due, outcome.done), (1000, 0));
+        assert_eq!(outcome.given_up, outcome.requests);
+        assert_eq!(outcome.given_up + outcome.unsent, 1000);
+        // An eighth of 32 MiB for each client at a time: what is due in the beginning is given up, what
+        // is due next has its place, and the rest waits as long as for an answer.
+        let window = 2 * (4 << 20) / flood.size as u64;
+        assert!((window..=3 * window).contains(&outcome.requests), "{}", outcome.requests);
     }
 
     #[tokio::test]

@@ -7,7 +7,10 @@ use std::{
 };
 
 use byzlab_crypto::{PartyId, Signer};
-use byzlab_protocols::{Span, Time, smr::MAX_PAYLOAD};
+use byzlab_protocols::{
+    Span, Time,
+    smr::{MAX_PAYLOAD, share},
+};
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
     task::JoinSet,
@@ -18,6 +21,7 @@ use super::{
     client::{Believed, Client, GaveUp, Post, Reach, Settled},
     link::{self, Event, Item, Peer},
     network::Network,
+    server::IN_FLIGHT,
     wire::{SUBMIT, WATCH},
 };
 
@@ -60,6 +64,8 @@ pub struct Session {
     trouble: Vec<Option<String>>,
     /// How many must be there for anything to be believed.
     needed: usize,
+    /// The bytes of requests in flight from which on no more are sent.
+    window: usize,
     settled: VecDeque<Settled>,
     start: Instant,
     _links: JoinSet<()>,
@@ -106,8 +112,11 @@ impl Session {
         }
         let client = Client::new(signer, (n, f), reach, span(retry), first_number());
         let trouble = vec![Some("no answer yet".to_owned()); n];
-        let (needed, settled, start) = (f + 1, VecDeque::new(), Instant::now());
-        Session { client, queues, events, trouble, needed, settled, start, _links: links }
+        // A part of what every node keeps of a client: none turns away what is sent, and what waits in
+        // a network that has too much to do waits here, where it costs the network nothing.
+        let (needed, window) = (f + 1, share(network.clients) / 8);
+        let (settled, start) = (VecDeque::new(), Instant::now());
+        Session { client, queues, events, trouble, needed, window, settled, start, _links: links }
     }
 
     /// Whether there are enough nodes for anything to be believed.
@@ -200,6 +209,12 @@ impl Session {
             }
         }
         Err(self.unreachable(1))
+    }
+
+    /// Whether one more request may be sent: with more in flight the nodes would turn some away, or
+    /// forget who waits for them.
+    pub fn has_room(&self) -> bool {
+        self.client.in_flight() < IN_FLIGHT && self.client.bytes_in_flight() < self.window
     }
 
     /// How many requests are in flight.
