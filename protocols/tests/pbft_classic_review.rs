@@ -9,10 +9,10 @@ use byzlab_crypto::{Claim, Committee, Digest, KeyRing, PartyId, Scheme, Signer};
 use byzlab_protocols::{
     Block, Command, Context, Effect, Effects, Leaders, Packet, Protocol, Request, Span, Time, View,
     pbft_classic::{
-        Commit, MAX_WINDOW_BYTES, Params, PbftClassic, Prepare, Timer, ViewChange, Wire,
-        WireViewChange,
+        Checkpoint, Commit, MAX_WINDOW_BYTES, Params, PbftClassic, Prepare, Timer, ViewChange,
+        Wire, WireViewChange,
     },
-    smr::{MAX_PAYLOAD, Sync, check_request},
+    smr::{Ledger, MAX_PAYLOAD, Snapshot, Sync, check_request},
 };
 
 const INSTANCE: Digest = Digest([3; 32]);
@@ -30,6 +30,8 @@ struct Room {
     wires: Vec<Wire>,
     /// The bytes of the batches that it keeps.
     kept: usize,
+    /// The slots that it decided, or took over.
+    log: Vec<(&'static str, u64)>,
 }
 
 impl Room {
@@ -38,6 +40,10 @@ impl Room {
     }
 
     fn of(party: usize) -> Room {
+        Room::with(party, 64)
+    }
+
+    fn with(party: usize, checkpoint: u64) -> Room {
         let ring =
             |domain| KeyRing::insecure_from_seed(Scheme::Ideal, INSTANCE, domain, 4, &[7; 32]);
         let (parties, signers) = ring("party").expect("so many keys are possible");
@@ -48,12 +54,13 @@ impl Room {
             leaders: Leaders::RoundRobin(PartyId(0)),
             delta: Span::millis(100),
         });
-        let params = Params { checkpoint: 64, ..Params::default() };
+        let params = Params { checkpoint, ..Params::default() };
         let party = PbftClassic::new(&context, signers[party].clone(), &params);
         let client = keys.into_iter().next().expect("there is a client");
         let (timers, sent) = (BTreeMap::new(), Vec::new());
-        let (now, wires, kept) = (Time::ZERO, Vec::new(), 0);
-        let mut room = Room { context, signers, client, party, now, timers, sent, wires, kept };
+        let (now, wires, kept, log) = (Time::ZERO, Vec::new(), 0, Vec::new());
+        let mut room =
+            Room { context, signers, client, party, now, timers, sent, wires, kept, log };
         room.act(|party, fx| party.start(None, fx));
         room
     }
@@ -86,6 +93,8 @@ impl Room {
                 Effect::Keep(block) => {
                     self.kept += block.wire().map_or(0, |wire| wire.bytes());
                 }
+                Effect::Decide(decision) => self.log.push(("decided", decision.slot)),
+                Effect::Install(installed) => self.log.push(("taken over", installed.slot)),
                 _ => {}
             }
         }
@@ -287,4 +296,27 @@ fn a_primary_has_no_more_in_flight_than_a_window_may_have_however_many_slots_tha
         let most = (MAX_WINDOW_BYTES / (MAX_PAYLOAD + 400)) as u64;
         assert_eq!(slots, most.min(2 * checkpoint), "as many as there can be");
     }
+}
+
+/// A party that lacks a slot has what follows it, within the watermarks and above: all of that is
+/// decided the moment it gets the state, and after it has told that it took the state over.
+#[test]
+fn a_state_is_taken_over_before_what_waited_for_it_is_decided() {
+    let mut room = Room::with(3, 1);
+    let request = |seq| room.request(seq);
+    let requests = [request(1), request(2), request(3)];
+    // Slot 3 is above the watermarks: it waits.
+    room.order(2, &requests[1..2]);
+    room.order(3, &requests[2..3]);
+    assert_eq!(room.log, []);
+    let first = Block::unlinked(&room.signers[0], 1, View(1), &requests[..1]);
+    let mut ledger = Ledger::default();
+    ledger.execute(first.hash(), Some(&first), |fresh| fresh);
+    let snapshot = Snapshot::of(&ledger);
+    let stable = Checkpoint { slot: 1, state: snapshot.digest() };
+    let sign =
+        |signer: &Signer| (signer.party(), signer.sign(stable.clone()).into_signed().signature);
+    let checkpoint = Claim::new(stable.clone(), room.signers[..3].iter().map(sign).collect());
+    room.give(0, &Wire::State { checkpoint, snapshot: Some(snapshot.bytes().clone()) });
+    assert_eq!(room.log, [("taken over", 1), ("decided", 2), ("decided", 3)]);
 }

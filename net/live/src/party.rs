@@ -176,6 +176,13 @@ impl<P: Protocol> Joined<P> {
         self.transport.links()
     }
 
+    /// Learns when the start is. What comes before its node runs bears the time at which it came: without
+    /// a clock all of it would have come at the start.
+    pub(crate) fn expect_start(&self, clock: Clock) {
+        // Set before: the same clock.
+        let _ = self.inbox.intake.clock.set(clock);
+    }
+
     /// Takes part from now on: its node starts. `first` as in [`NodeConfig`]; `shown` is what it had
     /// shown before it was killed.
     ///

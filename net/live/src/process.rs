@@ -169,12 +169,13 @@ impl<P: Protocol> Member<P> {
                 Ok(Order::Meet(others)) => joined.meet(others),
                 Ok(Order::Start(start)) => {
                     let Start { at, first, shown, up, network } = *start;
+                    let clock = Clock::of_genesis(at, self.scale);
+                    joined.expect_start(clock);
                     let (begun, up) = (Instant::now(), up.into_iter().collect());
                     while !is_linked(&joined.links(), &up) && begun.elapsed() < RETURN {
                         std::thread::sleep(GLANCE);
                     }
                     let home = Home::of(&self.folder, self.party);
-                    let clock = Clock::of_genesis(at, self.scale);
                     let party = joined.start(&self.common, &home, clock, first, shown)?;
                     return Ok(Some((party, network)));
                 }

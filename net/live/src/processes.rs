@@ -20,12 +20,10 @@ use crate::{
     clients::Network,
     loopback,
     process::{Order, Start, Word, parting},
-    threads::others,
+    threads::{lead, others},
     unix_ns,
 };
 
-/// So long after all have found each other a run starts.
-const LEAD: Duration = Duration::from_millis(100);
 const GLANCE: Duration = Duration::from_millis(2);
 
 /// Makes the command that becomes the process of a party, which listens where it is told, to the
@@ -180,7 +178,7 @@ impl Processes {
         for party in PartyId::all(n) {
             crew.hear(party, go_on, |said| said.linked.then_some(()))?;
         }
-        crew.start_ns = unix_ns(LEAD);
+        crew.start_ns = unix_ns(lead(n));
         crew.clock = Clock::of_genesis(crew.start_ns, scale);
         crew.network = crew.services.clone().map(|network| Network {
             nodes: PartyId::all(n).filter_map(|party| crew.client_port(party)).collect(),

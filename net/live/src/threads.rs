@@ -22,8 +22,12 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Whoever comes back waits so long for those who are up.
 pub(crate) const RETURN: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(2);
-/// So long after all have found each other a run starts.
-const LEAD: Duration = Duration::from_millis(20);
+
+/// So long before the start it is announced to `n` parties: each opens its disk first, and on a
+/// machine with few cores one after the other.
+pub(crate) fn lead(n: usize) -> Duration {
+    Duration::from_millis(50) + Duration::from_millis(20) * u32::try_from(n).unwrap_or(u32::MAX)
+}
 
 enum Seat<P: Protocol> {
     Up(Box<Party<P>>),
@@ -68,7 +72,8 @@ impl<P: Protocol> Threads<P> {
         }
         joined.iter().for_each(|here| here.meet(addresses.clone()));
         await_links(|| joined.iter().map(Joined::links).collect(), go_on)?;
-        let clock = Clock::starting(Instant::now() + LEAD, scale);
+        let clock = Clock::starting(Instant::now() + lead(n), scale);
+        joined.iter().for_each(|here| here.expect_start(clock));
         let mut seats = Vec::with_capacity(n);
         for (party, here) in PartyId::all(n).zip(joined) {
             let home = Home::of(&folder, party);

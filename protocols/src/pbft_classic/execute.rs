@@ -187,8 +187,12 @@ impl PbftClassic {
         }
         self.ledger = snapshot.ledger().clone();
         self.snapshots.insert(slot, snapshot.clone());
-        self.on_stable(stable, fx);
+        let raised = self.raise(stable, fx);
+        if raised {
+            self.persist(fx);
+        }
         self.prune(fx);
+        // Before anything above is executed: what waited above the watermarks may be decided at once.
         fx.push(Effect::Install(Box::new(Installed {
             slot,
             log: self.ledger.log(),
@@ -197,6 +201,9 @@ impl PbftClassic {
         })));
         if fresh {
             self.progressed();
+        }
+        if raised {
+            self.take_early(fx);
         }
         self.execute(fx);
     }
