@@ -115,7 +115,7 @@ fn head(budget: &Budget, rows: &[String]) -> String {
          the runs until then. A dash means that some seed found nothing in time: these pieces fall\n\
          in their scenario of the museum, to which each row leads.\n\n\
          *Falls* is what fell first, in brackets what the scenario of the museum shows. *Faults*\n\
-         counts behaviours, rules and events after shrinking, *messages* all that are sent until the\n\
+         counts behaviours, rules and events after shrinking, *messages* all that arrive until the\n\
          property falls, before and after shrinking; in brackets are those of that scenario. The\n\
          last columns are the strategies alone, up to {alone} s each, one seed, for the pieces that\n\
          are killed; a dash means that it took longer. What cannot be reached at all, and why, is said\n\
@@ -160,7 +160,7 @@ fn museum() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/library/museum")
 }
 
-/// How many messages are sent in the scenario of a piece until the first of its properties falls.
+/// How many messages arrive in the scenario of a piece until the first of its properties falls.
 fn written(lab: &Lab, piece: &Piece) -> Option<u64> {
     let bytes = fs::read(museum().join(&piece.file)).ok()?;
     let document = Document::decode("museum.toml", &bytes, &[], lab.registry()).ok()?;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use byzlab_crypto::{Digest, Evidence};
 use byzlab_protocols::{Attack, Packet, Time};
 use byzlab_sim::{Mind, Outcome as Ended, Setup, World, minds};
-use byzlab_trace::{Observer, Record, TraceWriter};
+use byzlab_trace::{EventId, Observer, Record, TraceWriter};
 
 use crate::{Finding, Judge, KeySource, Metrics, Scenario, Verdict, search::Coverage, setup};
 
@@ -197,13 +197,14 @@ pub(crate) fn run<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], options: &O
 pub(crate) fn explore<P: Attack>(scenario: &Scenario, minds: &[Mind<P>]) -> Explored {
     let purpose = Purpose { explore: true, ..Purpose::JUDGE };
     let (watched, ended) = simulate(scenario, minds, purpose, None);
-    let Watched { judge, covered, .. } = watched;
+    let Watched { judge, covered, arrivals, .. } = watched;
     Explored {
         verdict: judge.verdict(scenario, ended.end, ended.stopped_by == StoppedBy::Quiet),
         messages: judge.metrics().total.messages,
         flooded: ended.stopped_by == StoppedBy::Events,
         noted: judge.noted().to_vec(),
         covered,
+        arrivals,
     }
 }
 
@@ -220,6 +221,8 @@ pub struct Explored {
     pub noted: Vec<u64>,
     /// Pairs of a line and a state that it led to.
     pub covered: Vec<u64>,
+    /// When messages of other parties arrived, in the order of events.
+    pub arrivals: Vec<(EventId, Time)>,
 }
 
 /// What a run is made for, beside being judged.
@@ -250,11 +253,13 @@ struct Watched {
     judge: Judge,
     trace: Vec<Record>,
     covered: Vec<u64>,
+    arrivals: Vec<(EventId, Time)>,
 }
 
 impl Watched {
     fn of(observers: Vec<Box<dyn Observer>>) -> Watched {
-        let (mut judge, mut trace, mut covered) = (None, Vec::new(), Vec::new());
+        let (mut judge, mut trace) = (None, Vec::new());
+        let (mut covered, mut arrivals) = (Vec::new(), Vec::new());
         for observer in observers {
             let other = match observer.into_any().downcast::<Judge>() {
                 Ok(found) => {
@@ -267,12 +272,13 @@ impl Watched {
                 Ok(writer) => trace = writer.records,
                 Err(other) => {
                     if let Ok(coverage) = other.downcast::<Coverage>() {
-                        covered = coverage.keys();
+                        (covered, arrivals) = coverage.seen();
                     }
                 }
             }
         }
-        Watched { judge: judge.expect("the judge was put in"), trace, covered }
+        let judge = judge.expect("the judge was put in");
+        Watched { judge, trace, covered, arrivals }
     }
 }
 

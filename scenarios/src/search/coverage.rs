@@ -6,16 +6,18 @@ use std::{
 };
 
 use byzlab_crypto::PartyId;
-use byzlab_protocols::View;
-use byzlab_trace::{Detail, Event, Observer, What};
+use byzlab_protocols::{Time, View};
+use byzlab_trace::{Detail, Event, EventId, Observer, What};
 
-/// Collects pairs of (last line noted, state shown), each as a number.
+/// Collects pairs of (last line noted, state shown), each as a number, and when messages arrived.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Coverage {
     last: u8,
     /// How much each party decided, and which view it is in.
     parties: BTreeMap<PartyId, (u8, u8)>,
     keys: BTreeSet<u64>,
+    /// The arrivals of messages of other parties.
+    arrivals: Vec<(EventId, Time)>,
 }
 
 impl Coverage {
@@ -28,15 +30,18 @@ impl Coverage {
         self.keys.insert(hash);
     }
 
-    /// The pairs that were seen.
-    pub(crate) fn keys(self) -> Vec<u64> {
-        self.keys.into_iter().collect()
+    /// The pairs that were seen, and the arrivals.
+    pub(crate) fn seen(self) -> (Vec<u64>, Vec<(EventId, Time)>) {
+        (self.keys.into_iter().collect(), self.arrivals)
     }
 }
 
 impl Observer for Coverage {
     fn see(&mut self, event: &Event, detail: Detail<'_>) {
         match (event.what, detail) {
+            (What::Delivered { from, .. }, _) if from != event.party => {
+                self.arrivals.push((event.id, event.at));
+            }
             (What::Noted(line), _) => self.last = line,
             (What::Decided { slot, .. }, _) => {
                 self.parties.entry(event.party).or_default().0 = slot.min(3) as u8;

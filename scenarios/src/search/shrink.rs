@@ -2,14 +2,19 @@
 //! what is left of it as a file.
 
 use byzlab_crypto::Scheme;
-use byzlab_protocols::{Span, Time};
+use byzlab_protocols::Time;
 use rayon::prelude::*;
 
 use super::{Hit, Space, fallen, simpler, write::write};
-use crate::{Document, Expect, Explored, Finding, Options, Property, Registry, Run, Scenario};
+use crate::{
+    Document, Expect, Explored, Finding, Options, Property, Registry, Run, Scenario, Violation,
+};
 
 /// So many messages are sent in all runs of a shrinking at the most: some seconds' worth.
 const MOST: u64 = 4_000_000;
+
+/// So many messages a person reads as they are.
+const LEGIBLE: u64 = 30;
 
 /// So many candidates are tried at once, on all threads.
 const CHUNK: usize = 8;
@@ -17,8 +22,9 @@ const CHUNK: usize = 8;
 /// So many of the candidates, the boldest, are tried with other seeds as well.
 const BOLDEST: usize = 24;
 
-/// The seeds that are tried where the present one allows nothing simpler.
-const SEEDS: std::ops::Range<u64> = 1..10;
+/// So many messages are about sent in trying other seeds where the present one allows nothing
+/// simpler.
+const SEEDS: u64 = 100_000;
 
 /// The smallest scenario that was found.
 #[derive(Clone, Debug)]
@@ -33,13 +39,16 @@ pub struct Shrunk {
     pub file: String,
     /// How many runs it took to find it.
     pub runs: u64,
-    /// Messages that were sent up to the violation, before shrinking and after.
+    /// Messages that arrived until the violation, before shrinking and after.
     pub messages: (u64, u64),
 }
 
-/// What is to become small, the first thing first: parties, traitors, faults; messages until it falls,
-/// a tenth more or less; text; all messages.
+/// What is to become small, the first thing first: parties, traitors, faults; messages that arrive until
+/// it falls, a tenth more or less; text; all messages.
 type Cost = (usize, usize, usize, u64, usize, u64);
+
+/// A violation, its run, and what it costs.
+type Best = (Scenario, Explored, Cost);
 
 struct Shrinker<'a> {
     space: &'a Space<'a>,
@@ -61,57 +70,77 @@ pub fn shrink(
 ) -> Result<Shrunk, String> {
     let property = hit.fallen[0];
     let mut shrinker = Shrinker { space, property, runs: 0, messages: 0 };
-    let explored = space.entry.explore(&hit.scenario);
-    let before = until(space, &hit.scenario, &explored, property);
+    let explored = shrinker.run(&hit.scenario);
+    let before = shrinker.until(&hit.scenario, &explored);
     let cost = shrinker.cost(&hit.scenario, &explored);
     let mut best = (hit.scenario.clone(), explored, cost);
     while go_on() {
         let Some(better) = shrinker.step(&best) else { break };
         best = better;
     }
-    let named = shrinker.name(best.0, go_on);
-    let explored = space.entry.explore(&named);
-    let after = until(space, &named, &explored, property);
-    let fallen = fallen(&explored, &Property::ALL);
-    let (scenario, run, file) = finish(space, hit, &named, &fallen, registry)?;
-    Ok(Shrunk { scenario, property, run, file, runs: shrinker.runs, messages: (before, after) })
+    let mut named = shrinker.name(best, go_on);
+    while go_on() {
+        let Some(quieter) = shrinker.quieter(&named) else { break };
+        named = quieter;
+    }
+    let (runs, mut why) = (shrinker.runs, String::new());
+    for scenario in [shrinker.ended(&named), Some(named)].into_iter().flatten() {
+        let explored = space.entry.explore(&scenario);
+        let messages = (before, shrinker.until(&scenario, &explored));
+        let fallen = fallen(&explored, &Property::ALL);
+        if !fallen.contains(&property) {
+            continue;
+        }
+        match finish(space, hit, &scenario, &fallen, registry) {
+            Ok((scenario, run, file)) => {
+                return Ok(Shrunk { scenario, property, run, file, runs, messages });
+            }
+            Err(problem) => why = problem,
+        }
+    }
+    Err(format!("the file of what was found does not give it again: {why}"))
 }
 
 impl Shrinker<'_> {
     /// The first of all simpler scenarios that is still a violation, and cheaper; with the seed as it
     /// is if one is, else with another one: what is drawn from it may need more than is written.
-    fn step(&mut self, best: &(Scenario, Explored, Cost)) -> Option<(Scenario, Explored, Cost)> {
+    fn step(&mut self, best: &Best) -> Option<Best> {
         let candidates = simpler::candidates(self.space, &best.0);
         if let Some(better) = self.first(&candidates, best.2) {
             return Some(better);
         }
-        let seeded = SEEDS.flat_map(|seed| {
-            let with_seed = move |scenario: &Scenario| Scenario { seed, ..scenario.clone() };
-            candidates.iter().take(BOLDEST).chain([&best.0]).map(with_seed)
-        });
-        let seeded: Vec<Scenario> = seeded.collect();
-        self.first(&seeded, best.2)
+        let a_seed = best.1.messages.max(1) * BOLDEST as u64;
+        (1..=(SEEDS / a_seed).clamp(9, 100)).find_map(|seed| {
+            let boldest = candidates.iter().take(BOLDEST).chain([&best.0]);
+            let seeded = boldest.map(|one| Scenario { seed, ..one.clone() });
+            self.first(&seeded.collect::<Vec<_>>(), best.2)
+        })
     }
 
-    /// The first candidate that is a violation and costs less; none once it took too much to get here.
-    fn first(&mut self, candidates: &[Scenario], cost: Cost) -> Option<(Scenario, Explored, Cost)> {
+    /// The best of the first few candidates among which one is a violation and costs less; none once
+    /// it took too much to get here.
+    fn first(&mut self, candidates: &[Scenario], cost: Cost) -> Option<Best> {
         for chunk in candidates.chunks(CHUNK) {
             if self.messages > MOST {
                 return None;
             }
             let tried: Vec<Option<Explored>> =
                 chunk.par_iter().map(|candidate| self.explore(candidate, cost)).collect();
+            self.runs += chunk.len() as u64;
+            let mut best: Option<Best> = None;
             for (candidate, explored) in chunk.iter().zip(tried) {
-                self.runs += 1;
                 let Some(explored) = explored else { continue };
                 self.messages += explored.messages;
                 if !self.is_fallen(&explored) {
                     continue;
                 }
                 let cheaper = self.cost(candidate, &explored);
-                if cheaper < cost {
-                    return Some((candidate.clone(), explored, cheaper));
+                if cheaper < best.as_ref().map_or(cost, |best| best.2) {
+                    best = Some((candidate.clone(), explored, cheaper));
                 }
+            }
+            if best.is_some() {
+                return best;
             }
         }
         None
@@ -121,30 +150,53 @@ impl Shrinker<'_> {
     fn explore(&self, candidate: &Scenario, cost: Cost) -> Option<Explored> {
         let beyond = candidate.is_beyond_bound() && !self.space.base.beyond_bound;
         let dearer = size(candidate) > (cost.0, cost.1, cost.2);
-        (!beyond && !dearer).then(|| self.space.entry.explore(candidate))
+        (!beyond && !dearer).then(|| self.run(candidate))
+    }
+
+    /// A run as far as it matters: where termination falls, up to its deadline.
+    fn run(&self, scenario: &Scenario) -> Explored {
+        let entry = self.space.entry;
+        if self.property != Property::Termination || scenario.stop_time.is_some() {
+            return entry.explore(scenario);
+        }
+        entry.explore(&Scenario { stop_time: entry.deadline(scenario), ..scenario.clone() })
     }
 
     fn is_fallen(&self, explored: &Explored) -> bool {
         !fallen(explored, &[self.property]).is_empty()
     }
 
-    fn falls(&self, scenario: &Scenario) -> Option<Explored> {
-        if scenario.is_beyond_bound() && !self.space.base.beyond_bound {
-            return None;
-        }
-        let explored = self.space.entry.explore(scenario);
-        self.is_fallen(&explored).then_some(explored)
-    }
-
     fn cost(&self, scenario: &Scenario, explored: &Explored) -> Cost {
         let (n, faulty, faults) = size(scenario);
-        let sent = until(self.space, scenario, explored, self.property);
+        let arrived = about(self.until(scenario, explored));
         let text = write(scenario, self.space.entry.fields()).len();
-        (n, faulty, faults, about(sent), text, explored.messages)
+        (n, faulty, faults, arrived, text, explored.messages)
+    }
+
+    /// How many messages arrive until the property falls: what a reader has to read.
+    fn until(&self, scenario: &Scenario, explored: &Explored) -> u64 {
+        let mut found = explored.verdict.violations.iter();
+        let violation = found.find(|found| found.property == self.property);
+        let arrivals = explored.arrivals.iter();
+        let arrived = match violation {
+            Some(Violation { events, .. }) if !events.is_empty() => {
+                let last = events.iter().max();
+                arrivals.filter(|(event, _)| Some(event) <= last).count()
+            }
+            Some(Violation { at, .. }) => {
+                let deadline = self.space.entry.deadline(scenario);
+                let late = self.property == Property::Termination;
+                let end = deadline.filter(|_| late).map_or(*at, |deadline| deadline.min(*at));
+                arrivals.filter(|(_, time)| *time <= end).count()
+            }
+            None => arrivals.count(),
+        };
+        arrived as u64
     }
 
     /// Names the messages of each rule by kind and view, where that is all it takes.
-    fn name(&mut self, mut scenario: Scenario, go_on: &dyn Fn() -> bool) -> Scenario {
+    fn name(&mut self, best: Best, go_on: &dyn Fn() -> bool) -> Scenario {
+        let (mut scenario, _, cost) = best;
         for at in 0..scenario.rules.len() {
             for candidate in simpler::narrower(self.space, &scenario, at) {
                 if !go_on() {
@@ -152,13 +204,57 @@ impl Shrinker<'_> {
                 }
                 self.runs += 1;
                 let already = candidate.rules[at].on == scenario.rules[at].on;
-                if !already && self.falls(&candidate).is_some() {
+                if already {
+                    continue;
+                }
+                let Some(explored) = self.explore(&candidate, cost) else { continue };
+                let longer = about(self.until(&candidate, &explored)) > cost.3;
+                if self.is_fallen(&explored) && !longer {
                     scenario = candidate;
                     break;
                 }
             }
         }
         scenario
+    }
+
+    /// The scenario with a rule more, if that saves a fifth of what is too long to read: who takes no
+    /// part in the story is kept out of it.
+    fn quieter(&mut self, scenario: &Scenario) -> Option<Scenario> {
+        if !self.space.open.rules || self.property == Property::Termination {
+            return None;
+        }
+        let explored = self.run(scenario);
+        let arrived = self.until(scenario, &explored);
+        if arrived < LEGIBLE || self.messages > MOST {
+            return None;
+        }
+        let candidates = simpler::quieter(self.space, scenario);
+        self.runs += candidates.len() as u64;
+        self.messages += candidates.len() as u64 * explored.messages;
+        let left = |candidate: &Scenario| {
+            let explored = self.run(candidate);
+            let left = self.until(candidate, &explored);
+            (self.is_fallen(&explored) && left * 5 <= arrived * 4).then_some(left)
+        };
+        let left: Vec<Option<u64>> = candidates.par_iter().map(left).collect();
+        let least = left.iter().flatten().min().copied()?;
+        candidates.into_iter().zip(left).find(|(_, left)| *left == Some(least)).map(|(one, _)| one)
+    }
+
+    /// The scenario, ended where the property has fallen, and not before GST; none if nothing happens
+    /// after that anyway.
+    fn ended(&self, scenario: &Scenario) -> Option<Scenario> {
+        let explored = self.space.entry.explore(scenario);
+        let mut found = explored.verdict.violations.iter();
+        let violation = found.find(|found| found.property == self.property)?;
+        let end = match self.property {
+            Property::Termination => self.space.entry.deadline(scenario)?,
+            _ => rounded(violation.at.max(scenario.network.gst)),
+        };
+        let last = explored.arrivals.last().map_or(Time::ZERO, |(_, last)| *last);
+        let open = self.space.base.stop_time.is_none() && last > end;
+        open.then(|| Scenario { stop_time: Some(end), ..scenario.clone() })
     }
 }
 
@@ -173,17 +269,6 @@ fn size(scenario: &Scenario) -> (usize, usize, usize) {
 fn about(number: u64) -> u64 {
     let shift = number.checked_ilog2().unwrap_or(0).saturating_sub(3);
     number >> shift << shift
-}
-
-/// How many messages are sent until the property falls.
-fn until(space: &Space<'_>, scenario: &Scenario, explored: &Explored, property: Property) -> u64 {
-    let mut found = explored.verdict.violations.iter();
-    let Some(violation) = found.find(|found| found.property == property) else {
-        return explored.messages;
-    };
-    let mut short = scenario.clone();
-    short.stop_time = Some(violation.at.after(Span::TICK));
-    space.entry.explore(&short).messages
 }
 
 /// The file of a scenario, with what falls as its expectation, and its run.
@@ -215,7 +300,7 @@ fn finish(
         }
         why = format!("{}\n{file}", run.verdict.reasons.join("; "));
     }
-    Err(format!("the file of what was found does not give it again: {why}"))
+    Err(why)
 }
 
 fn file(space: &Space<'_>, hit: &Hit, scenario: &Scenario) -> String {

@@ -2,21 +2,24 @@
 
 use byzlab_crypto::{PartyId, PartySet};
 use byzlab_protocols::{
-    BeforeGst, FieldDefault, Leaders, Probability, Span, Task, Time, Value,
+    BeforeGst, FieldDefault, FieldKind, Leaders, Probability, Span, Task, Time, Value,
     byzantine::{BEHAVIOURS, When},
 };
-use byzlab_sim::{Action, Delay};
+use byzlab_sim::{Action, Delay, Matcher};
 
-use super::{Space, shrink::rounded};
-use crate::{Demand, Scenario};
+use super::{Space, shrink::rounded, space::others};
+use crate::{Demand, RuleSpec, Scenario};
 
 /// All that is simpler in one respect, the boldest first.
 pub(super) fn candidates(space: &Space<'_>, scenario: &Scenario) -> Vec<Scenario> {
     let mut all = Candidates { space, scenario, list: Vec::new() };
     all.without_faults();
+    all.merged();
     all.without_parties();
     all.committee();
+    all.one_view();
     all.work();
+    all.parameters();
     all.network();
     all.leaders();
     (0..scenario.byzantine.len()).for_each(|at| all.traitor(at));
@@ -95,6 +98,20 @@ impl Candidates<'_> {
         }
     }
 
+    /// One request, and the view in which it happens as the first: whoever it is that leads it.
+    fn one_view(&mut self) {
+        if !matches!(self.scenario.workload.demand, Demand::Commands(2..)) {
+            return;
+        }
+        let first = PartyId(self.space.about().first_leader.0 % self.scenario.n as u16);
+        for party in PartyId::all(self.scenario.n) {
+            self.with(|scenario| {
+                scenario.leaders = Leaders::Scripted(vec![party], first);
+                scenario.workload.demand = Demand::Commands(1);
+            });
+        }
+    }
+
     fn work(&mut self) {
         match self.scenario.workload.demand.clone() {
             Demand::Commands(count) => {
@@ -122,6 +139,21 @@ impl Candidates<'_> {
         }
     }
 
+    /// Parameters of the protocol: the usual ones, and the least.
+    fn parameters(&mut self) {
+        for field in &self.space.parameters {
+            let usual = self.space.base.protocol.values.get(field.name).cloned();
+            let FieldKind::Integer { min, .. } = field.kind else { continue };
+            for value in [usual, Some(Value::Integer(min))].into_iter().flatten() {
+                if self.scenario.protocol.values.get(field.name) != Some(&value) {
+                    self.with(|scenario| {
+                        scenario.protocol.values.0.insert(field.name, value);
+                    });
+                }
+            }
+        }
+    }
+
     fn network(&mut self) {
         let delta = self.space.delta();
         let usual = Delay::Constant(Span::millis(10));
@@ -138,11 +170,8 @@ impl Candidates<'_> {
                 scenario.network.before_gst = BeforeGst::Bounded;
                 scenario.network.loss = Probability::ZERO;
             });
-            for spans in [5, 10, 20] {
-                let (old, new) = (self.scenario.network.gst, Time(delta.0 * spans));
-                if new < old {
-                    self.with(|scenario| move_gst(scenario, new));
-                }
+            for new in earlier(self.scenario.network.gst, delta) {
+                self.with(|scenario| move_gst(scenario, new));
             }
         }
         self.with(|scenario| scenario.network.early = None);
@@ -155,9 +184,11 @@ impl Candidates<'_> {
         let first = PartyId(self.space.about().first_leader.0 % self.scenario.n as u16);
         if let Leaders::Scripted(list, _) = &self.scenario.leaders {
             self.with(|scenario| scenario.leaders = Leaders::RoundRobin(first));
-            for length in 1..list.len() {
-                let fewer = list[..length].to_vec();
-                self.with(|scenario| scenario.leaders = Leaders::Scripted(fewer, first));
+            for at in 1..list.len() {
+                for fewer in [&list[..at], &list[at..]] {
+                    let fewer = fewer.to_vec();
+                    self.with(|scenario| scenario.leaders = Leaders::Scripted(fewer, first));
+                }
             }
         }
     }
@@ -167,6 +198,16 @@ impl Candidates<'_> {
         let (when, values) = (traitor.when.clone(), traitor.values.clone());
         if when != When::default() {
             self.with(|scenario| scenario.byzantine[at].when = When::default());
+            for fewer in [
+                When { views: None, ..when.clone() },
+                When { kinds: None, ..when.clone() },
+                When { times: None, ..when.clone() },
+                When { first: None, probability: None, ..when.clone() },
+            ] {
+                if fewer != when && fewer != When::default() {
+                    self.with(|scenario| scenario.byzantine[at].when = fewer);
+                }
+            }
             if let Some((start, end)) = when.views.filter(|(start, end)| end - start > 1) {
                 for view in start..end.min(start + 8) {
                     self.with(|scenario| {
@@ -201,12 +242,14 @@ impl Candidates<'_> {
 
     fn rule(&mut self, at: usize) {
         let on = self.scenario.rules[at].on.clone();
-        let mut put = |change: &dyn Fn(&mut byzlab_sim::Matcher)| {
+        let mut put = |change: &dyn Fn(&mut Matcher)| {
             self.with(|scenario| change(&mut scenario.rules[at].on));
         };
         put(&|on| on.from = None);
         put(&|on| on.to = None);
         put(&|on| on.occurrence = None);
+        put(&|on| on.kind = None);
+        put(&|on| on.views = None);
         for party in on.from.iter().flat_map(|set| set.iter()) {
             put(&|on| on.from.iter_mut().for_each(|set| set.remove(party)));
         }
@@ -226,6 +269,23 @@ impl Candidates<'_> {
                 self.with(|scenario| scenario.rules[at].action = Action::Drop);
             }
             _ => {}
+        }
+    }
+
+    /// One rule in place of two that do the same: about all that either is about.
+    fn merged(&mut self) {
+        let rules = &self.scenario.rules;
+        for second in 1..rules.len() {
+            for first in 0..second {
+                let (one, other) = (&rules[first], &rules[second]);
+                if one.action == other.action && one.set == other.set {
+                    let on = either(&one.on, &other.on);
+                    self.with(|scenario| {
+                        scenario.rules[first].on = on;
+                        scenario.rules.remove(second);
+                    });
+                }
+            }
         }
     }
 
@@ -265,6 +325,31 @@ impl Candidates<'_> {
             self.with(|scenario| scenario.crashes[at].restart = Some(sooner));
         }
     }
+}
+
+/// Which messages either of two rules is about, and perhaps some more.
+fn either(one: &Matcher, other: &Matcher) -> Matcher {
+    let union = |one: &Option<PartySet>, other: &Option<PartySet>| {
+        one.zip(*other).map(|(one, other)| one.iter().chain(other.iter()).collect())
+    };
+    let views = one.views.zip(other.views);
+    Matcher {
+        from: union(&one.from, &other.from),
+        to: union(&one.to, &other.to),
+        kind: one.kind.clone().filter(|kind| other.kind.as_ref() == Some(kind)),
+        views: views.map(|(one, other)| (one.0.min(other.0), one.1.max(other.1))),
+        occurrence: one.occurrence.filter(|_| one.occurrence == other.occurrence),
+    }
+}
+
+/// Earlier moments than one, the round ones first, then all eighths.
+fn earlier(old: Time, delta: Span) -> Vec<Time> {
+    let tenth = (delta.0 / 10).max(1);
+    let eighths = (1..8).map(|eighth| Time(old.0 / 8 * eighth / tenth * tenth));
+    let mut all: Vec<Time> = [5, 10, 20].iter().map(|spans| Time(delta.0 * spans)).collect();
+    all.extend(eighths);
+    all.retain(|new| *new > Time::ZERO && *new < old);
+    all
 }
 
 /// An earlier GST, with all that ended at the old one.
@@ -358,6 +443,36 @@ fn without(space: &Space<'_>, scenario: &mut Scenario, gone: PartyId) {
     for crash in &mut scenario.crashes {
         crash.party = moved(crash.party).unwrap_or(crash.party);
     }
+}
+
+/// The scenario with one rule more: before it is synchronous, or for good where that is a traitor's own
+/// affair, some party is not heard by the others, or does not hear them.
+pub(super) fn quieter(space: &Space<'_>, scenario: &Scenario) -> Vec<Scenario> {
+    let gst = scenario.network.gst;
+    let action = if gst > Time::ZERO { Action::HoldUntil(gst) } else { Action::Drop };
+    let kinds = space.about().kinds.iter().map(|kind| Some(kind.name.to_owned()));
+    let kinds: Vec<Option<String>> = std::iter::once(None).chain(kinds).collect();
+    let mut all = Vec::new();
+    let mut put = |on: Matcher| {
+        let mut one = scenario.clone();
+        one.rules.push(RuleSpec { on, action: action.clone(), set: Vec::new() });
+        one.number_faults();
+        all.push(one);
+    };
+    for views in [None, Some((1, 2)), Some((2, 3)), Some((3, 4)), Some((2, 1000)), Some((3, 1000))]
+    {
+        for kind in &kinds {
+            let on = Matcher { views, kind: kind.clone(), ..Matcher::default() };
+            put(on.clone());
+            for party in PartyId::all(scenario.n) {
+                let alone: PartySet = std::iter::once(party).collect();
+                put(Matcher { from: Some(alone), ..on.clone() });
+                put(Matcher { to: Some(alone), ..on.clone() });
+                put(Matcher { to: Some(others(scenario.n, party)), ..on.clone() });
+            }
+        }
+    }
+    all
 }
 
 /// The scenario with one of its rules about fewer messages: one kind, one view, both.
