@@ -182,9 +182,11 @@ impl Session {
         let due = self.client.due().map(|due| self.start + Duration::from_nanos(due.0));
         let wait = sleep_until(due.unwrap_or(self.start).into());
         tokio::select! {
-            event = self.events.recv() => {
-                self.hear(event.expect("the links live as long as their session"));
-            }
+            event = self.events.recv() => match event {
+                Some(event) => self.hear(event),
+                // The links live as long as their session, unless the runtime ends: with it, this.
+                None => std::future::pending().await,
+            },
             () = wait, if due.is_some() => {
                 let (posts, settled) = self.client.tick(self.now());
                 self.settled.extend(settled);
