@@ -177,7 +177,8 @@ impl Client {
         if alike < self.f + 1 {
             return None;
         }
-        if let Some(pending) = self.settle(seq) {
+        // What was asked again says nothing of how long an answer takes: it waited for the asking.
+        if let Some(pending) = self.settle(seq).filter(|one| one.pause == self.retry * 2) {
             let took = now.since(pending.sent);
             self.usual = Span(self.usual.0 - self.usual.0 / 8 + took.0 / 8);
         }
@@ -203,7 +204,9 @@ impl Client {
                 settled.push((seq, Err(gave_up)));
                 continue;
             }
-            let late = pending.sent.after(self.usual * USUAL);
+            // Half of its time is left for it to be asked again, whatever is usual.
+            let half = Span(pending.deadline.since(pending.sent).0 / 2);
+            let late = pending.sent.after((self.usual * USUAL).min(half));
             if late > now {
                 pending.again = late;
                 self.due.insert((late.min(pending.deadline), seq));

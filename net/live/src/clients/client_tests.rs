@@ -157,3 +157,18 @@ fn the_bytes_in_flight_are_those_of_requests_that_did_not_end() {
     client.tick(Time(50));
     assert_eq!(client.bytes_in_flight(), 0);
 }
+
+#[test]
+fn an_answer_that_had_to_be_asked_for_twice_does_not_make_the_next_one_wait_longer() {
+    // The one that is asked first is silent: every answer needs the second asking.
+    let mut client = client(Reach::First(PartyId(3)));
+    for at in (0..100).map(|at| 10_000 * at) {
+        let (seq, _) = client.submit(b"get k".to_vec(), Time(at), Time(at + 5000));
+        let due = client.due().expect("it is asked again");
+        assert_eq!(client.tick(due).0.len(), 4);
+        let answered = due.after(Span(5));
+        assert!(answered < Time(at + 100), "{answered:?} of {at}");
+        client.answer(PartyId(0), done(1, seq, 4, "v"), answered);
+        assert!(client.answer(PartyId(1), done(1, seq, 4, "v"), answered).is_some());
+    }
+}

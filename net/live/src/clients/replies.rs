@@ -5,7 +5,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use byzlab_crypto::PartyId;
 use byzlab_protocols::{Reply, RequestId};
 use tokio::sync::Notify;
 
@@ -24,20 +23,10 @@ pub struct Replies {
 
 #[derive(Default)]
 struct Inner {
-    waiting: BTreeMap<RequestId, Asked>,
-    /// The bytes of requests of each client for which somebody waits.
-    held: BTreeMap<PartyId, usize>,
+    waiting: BTreeMap<RequestId, Vec<(u64, Arc<Mailbox>)>>,
     remembered: BTreeMap<RequestId, (u64, Arc<[u8]>)>,
     order: VecDeque<RequestId>,
     bytes: usize,
-}
-
-/// A request whose reply somebody waits for.
-#[derive(Default)]
-struct Asked {
-    /// Nothing if it was only said to come.
-    bytes: usize,
-    by: Vec<(u64, Arc<Mailbox>)>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -52,51 +41,33 @@ impl Replies {
         for reply in replies {
             let result: Arc<[u8]> = reply.result.as_ref().into();
             inner.remember(reply.request, reply.slot, result.clone());
-            for (_, mailbox) in inner.end(&reply.request) {
+            for (_, mailbox) in inner.waiting.remove(&reply.request).into_iter().flatten() {
                 mailbox.put(done(reply.request, reply.slot, &result));
             }
         }
     }
 
-    /// Has the reply to a request of so many bytes put into a mailbox, now if it is remembered. `owner`
-    /// tells who waits, so that it can stop.
-    pub(super) fn wait(
-        &self,
-        request: RequestId,
-        bytes: usize,
-        owner: u64,
-        mailbox: &Arc<Mailbox>,
-    ) {
+    /// Has the reply to a request put into a mailbox, now if it is remembered. `owner` tells who
+    /// waits, so that it can stop.
+    pub(super) fn wait(&self, request: RequestId, owner: u64, mailbox: &Arc<Mailbox>) {
         let mut inner = lock(&self.inner);
         if let Some((slot, result)) = inner.remembered.get(&request) {
             return mailbox.put(done(request, *slot, result));
         }
-        let asked = inner.waiting.entry(request).or_default();
-        if !asked.by.iter().any(|(other, _)| *other == owner) {
-            asked.by.push((owner, mailbox.clone()));
+        let waiting = inner.waiting.entry(request).or_default();
+        if !waiting.iter().any(|(other, _)| *other == owner) {
+            waiting.push((owner, mailbox.clone()));
         }
-        if asked.bytes == 0 {
-            asked.bytes = bytes;
-            *inner.held.entry(request.client).or_default() += bytes;
-        }
-    }
-
-    /// Whether a request of so many bytes waits, or may wait beside what does of its client: with so
-    /// many bytes at the most.
-    pub(super) fn has_room(&self, request: &RequestId, bytes: usize, most: usize) -> bool {
-        let inner = lock(&self.inner);
-        let held = inner.held.get(&request.client).copied().unwrap_or(0);
-        held + bytes <= most || inner.waiting.contains_key(request)
     }
 
     /// `owner` does not wait for these any more.
     pub(super) fn forget(&self, requests: impl IntoIterator<Item = RequestId>, owner: u64) {
         let mut inner = lock(&self.inner);
         for request in requests {
-            if let Some(asked) = inner.waiting.get_mut(&request) {
-                asked.by.retain(|(other, _)| *other != owner);
-                if asked.by.is_empty() {
-                    inner.end(&request);
+            if let Some(waiting) = inner.waiting.get_mut(&request) {
+                waiting.retain(|(other, _)| *other != owner);
+                if waiting.is_empty() {
+                    inner.waiting.remove(&request);
                 }
             }
         }
@@ -106,8 +77,8 @@ impl Replies {
     pub(super) fn keep_waiting(&self, requests: &mut VecDeque<RequestId>, owner: u64) {
         let inner = lock(&self.inner);
         requests.retain(|request| {
-            let asked = inner.waiting.get(request);
-            asked.is_some_and(|asked| asked.by.iter().any(|(other, _)| *other == owner))
+            let waiting = inner.waiting.get(request);
+            waiting.is_some_and(|waiting| waiting.iter().any(|(other, _)| *other == owner))
         });
     }
 
@@ -118,18 +89,6 @@ impl Replies {
 }
 
 impl Inner {
-    /// Nobody waits for a request any more; says who did.
-    fn end(&mut self, request: &RequestId) -> Vec<(u64, Arc<Mailbox>)> {
-        let Some(asked) = self.waiting.remove(request) else { return Vec::new() };
-        if let Some(held) = self.held.get_mut(&request.client) {
-            *held -= asked.bytes;
-            if *held == 0 {
-                self.held.remove(&request.client);
-            }
-        }
-        asked.by
-    }
-
     fn remember(&mut self, request: RequestId, slot: u64, result: Arc<[u8]>) {
         self.bytes += result.len();
         match self.remembered.insert(request, (slot, result)) {
@@ -220,38 +179,16 @@ mod tests {
     fn a_reply_reaches_those_who_wait_for_it_before_and_after() {
         let replies = Replies::default();
         let (one, two) = (Arc::new(Mailbox::new(1000)), Arc::new(Mailbox::new(1000)));
-        replies.wait(id(1), 0, 1, &one);
-        replies.wait(id(1), 0, 1, &one);
-        replies.wait(id(2), 0, 1, &one);
+        replies.wait(id(1), 1, &one);
+        replies.wait(id(1), 1, &one);
+        replies.wait(id(2), 1, &one);
         replies.forget([id(2)], 1);
         replies.publish([reply(1, b"a".to_vec()), reply(2, b"b".to_vec())]);
         assert_eq!(one.take(), Some(vec![done(id(1), 1, b"a")]));
         assert_eq!(two.take(), Some(vec![]));
-        replies.wait(id(2), 0, 2, &two);
+        replies.wait(id(2), 2, &two);
         assert_eq!(two.take(), Some(vec![done(id(2), 2, b"b")]));
         assert_eq!(replies.waiting(), 0);
-    }
-
-    #[test]
-    fn the_requests_of_a_client_have_room_as_those_before_end() {
-        let (replies, mailbox) = (Replies::default(), Arc::new(Mailbox::new(1000)));
-        let room = |seq| replies.has_room(&id(seq), 40, 100);
-        replies.wait(id(1), 0, 1, &mailbox);
-        replies.wait(id(1), 40, 1, &mailbox);
-        replies.wait(id(1), 40, 2, &mailbox);
-        assert!(room(2), "it counts once, whoever waits for it");
-        replies.wait(id(2), 40, 1, &mailbox);
-        assert!(!room(3) && room(2), "whatever waits already may be asked for again");
-        let other = RequestId { client: PartyId(1), seq: 3 };
-        assert!(replies.has_room(&other, 100, 100), "nobody takes the room of another");
-        replies.forget([id(1)], 1);
-        assert!(!room(3), "somebody waits still");
-        replies.forget([id(1)], 2);
-        assert!(room(3));
-        replies.wait(id(3), 40, 1, &mailbox);
-        replies.publish([reply(2, vec![]), reply(3, vec![])]);
-        assert!(replies.has_room(&id(4), 100, 100));
-        assert!(lock(&replies.inner).held.is_empty());
     }
 
     #[test]

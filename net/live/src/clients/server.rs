@@ -12,10 +12,7 @@ use std::{
 };
 
 use byzlab_crypto::Signed;
-use byzlab_protocols::{
-    Command, RequestId,
-    smr::{share, take_request, weight},
-};
+use byzlab_protocols::{Command, RequestId, smr::take_request};
 use tokio::{
     io::{AsyncWriteExt, BufReader},
     net::{
@@ -133,9 +130,7 @@ pub async fn serve<P: Port>(
     let address = listener.local_addr()?;
     tracing::info!(%address, party = %port.report().party, "client port listens");
     let counters = Arc::new(PortCounters::default());
-    // More the party would turn away, without a word.
-    let share = share(port.context().clients.len());
-    let shared = Arc::new(Shared { port, limits, share, counters: counters.clone() });
+    let shared = Arc::new(Shared { port, limits, counters: counters.clone() });
     let task = tokio::spawn(accept(listener, shared)).abort_handle();
     Ok(Server { address, counters, task })
 }
@@ -143,8 +138,6 @@ pub async fn serve<P: Port>(
 struct Shared<P> {
     port: Arc<P>,
     limits: PortLimits,
-    /// The bytes of requests of one client that wait for their replies at the most.
-    share: usize,
     counters: Arc<PortCounters>,
 }
 
@@ -249,9 +242,9 @@ impl<P: Port> Drop for InFlight<'_, P> {
 }
 
 impl<P: Port> InFlight<'_, P> {
-    fn wait(&mut self, request: RequestId, bytes: usize) {
+    fn wait(&mut self, request: RequestId) {
         let replies = self.shared.port.replies();
-        replies.wait(request, bytes, self.owner, self.mailbox);
+        replies.wait(request, self.owner, self.mailbox);
         self.order.push_back(request);
         let most = self.shared.limits.in_flight;
         if self.order.len() > 2 * most {
@@ -264,16 +257,10 @@ impl<P: Port> InFlight<'_, P> {
     fn submit(&mut self, request: Signed<Command>) {
         let counters = &self.shared.counters;
         let id = RequestId { client: request.by, seq: request.body.seq };
-        let bytes = weight(request.body.payload.len());
-        // What finds no room costs no check.
-        if !self.shared.port.replies().has_room(&id, bytes, self.shared.share) {
-            count(&counters.busy, 1);
-            return self.mailbox.put(Answer { request: id, outcome: Outcome::Busy });
-        }
         let outcome = match take_request(self.shared.port.context(), request) {
             Ok(checked) => {
                 // Before the party has it, or its reply could come first.
-                self.wait(id, bytes);
+                self.wait(id);
                 if self.shared.port.submit(checked) {
                     return count(&counters.requests, 1);
                 }
@@ -305,7 +292,7 @@ async fn receive<P: Port>(
                     tokio::task::yield_now().await;
                 }
             }
-            ToNode::Watch(requests) => requests.into_iter().for_each(|id| waiting.wait(id, 0)),
+            ToNode::Watch(requests) => requests.into_iter().for_each(|id| waiting.wait(id)),
             ToNode::Hello { .. } => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a second greeting"));
             }

@@ -122,31 +122,6 @@ async fn forged_and_overlong_requests_never_reach_the_party() {
 }
 
 #[tokio::test]
-async fn what_a_client_asks_for_beyond_its_share_is_answered_before_anything_is_checked() {
-    let (double, server, signer) = one(Manner::Silent, PortLimits::default()).await;
-    let mut stream = greeted(&server).await;
-    let long = "x".repeat(byzlab_protocols::smr::MAX_PAYLOAD);
-    let most = (share(2) / weight(long.len())) as u64;
-    for seq in 0..most + 10 {
-        let submit = ToNode::Submit(vec![signed(&signer, seq, &long)]);
-        stream.write_all(&frame(&submit)).await.expect("it reads");
-    }
-    let mut busy = Vec::new();
-    while busy.len() < 10 {
-        match hear(&mut stream).await {
-            Some(ToClient::Answers(more)) => busy.extend(more),
-            other => panic!("no answers: {other:?}"),
-        }
-    }
-    assert!(busy.iter().all(|answer| answer.outcome == Outcome::Busy), "{busy:?}");
-    let numbers: Vec<_> = busy.iter().map(|answer| answer.request.seq).collect();
-    assert_eq!(numbers, (most..most + 10).collect::<Vec<_>>());
-    assert_eq!(double.context().clients.checked(), most, "each that has room, once");
-    let counters = server.counters();
-    assert_eq!((value(&counters.requests), value(&counters.busy)), (most, 10));
-}
-
-#[tokio::test]
 async fn more_connections_than_allowed_are_closed_and_room_is_made_by_those_who_leave() {
     let limits = PortLimits { connections: 2, ..PortLimits::default() };
     let (_double, server, _signer) = one(Manner::Honest, limits).await;
