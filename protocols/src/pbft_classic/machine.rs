@@ -23,8 +23,9 @@ use crate::{
 };
 
 /// The most bytes of the batches that a primary can have between the watermarks, about: a faulty one
-/// costs every party as much in each view that it leads. What is on its way has to have room in what
-/// carries it: a batch that is lost there ends the view.
+/// costs every party as much in each view that it leads, and more where checkpoints are more than 127
+/// slots apart: every slot has room for one request of any length, which backups cannot refuse. What
+/// is on its way has to have room in what carries it: a batch that is lost there ends the view.
 pub const MAX_WINDOW_BYTES: usize = 16 << 20;
 
 /// The timers of a party.
