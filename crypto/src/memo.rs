@@ -53,33 +53,36 @@ impl Memo {
 }
 
 /// A fixed table of statements that were checked and that somebody still holds, by their signatures:
-/// what is the same to the byte needs neither a check nor a digest. It keeps none of them alive.
+/// what is the same to the byte needs no check, and its digest is known. It keeps none of them alive.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    entries: Mutex<Vec<Option<Weak<dyn Any + Send + Sync>>>>,
+    entries: Mutex<Vec<Option<Entrusted>>>,
 }
+
+/// A statement of whatever kind that somebody else holds, and its digest.
+type Entrusted = (Weak<dyn Any + Send + Sync>, Digest);
 
 /// How many statements are known by what they say.
 const HELD: usize = 1 << 12;
 
 impl Held {
-    /// Knows a statement as long as somebody holds it.
-    pub(crate) fn learn<T: Statement>(&self, statement: &Arc<Verified<T>>) {
+    /// Knows a statement and its digest as long as somebody holds it.
+    pub(crate) fn learn<T: Statement>(&self, statement: &Arc<Verified<T>>, digest: Digest) {
         let known: Arc<dyn Any + Send + Sync> = statement.clone();
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.resize(HELD, None);
-        entries[held(&statement.signed().signature)] = Some(Arc::downgrade(&known));
+        entries[held(&statement.signed().signature)] = Some((Arc::downgrade(&known), digest));
     }
 
-    /// Whether exactly this is known.
-    pub(crate) fn knows<T: Statement>(&self, signed: &Signed<T>) -> bool {
-        let known = {
+    /// The digest of what is signed here, if exactly this is known.
+    pub(crate) fn knows<T: Statement>(&self, signed: &Signed<T>) -> Option<Digest> {
+        let (known, digest) = {
             let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = entries.get(held(&signed.signature)).and_then(Option::as_ref);
-            entry.and_then(Weak::upgrade)
+            let (known, digest) = entries.get(held(&signed.signature))?.as_ref()?;
+            (known.upgrade()?, *digest)
         };
-        let known = known.as_ref().and_then(|known| known.downcast_ref::<Verified<T>>());
-        known.is_some_and(|known| known.signed() == signed)
+        let known = known.downcast_ref::<Verified<T>>()?.signed();
+        (std::ptr::eq(known, signed) || known == signed).then_some(digest)
     }
 }
 

@@ -211,22 +211,29 @@ impl KeyRing {
     /// # Errors
     /// As [`KeyRing::check`].
     pub fn hold<T: Statement>(&self, signed: Signed<T>) -> Result<Arc<Verified<T>>, Reject> {
-        self.look(&signed)?;
+        let digest = self.look(&signed)?;
         let checked = Arc::new(Verified::new(signed));
-        self.held.learn(&checked);
+        self.held.learn(&checked, digest);
         Ok(checked)
     }
 
-    /// The same for whoever only wants to know.
+    /// The same for whoever only wants to know, and the digest that is signed.
     ///
     /// # Errors
     /// As [`KeyRing::check`].
-    pub fn look<T: Statement>(&self, signed: &Signed<T>) -> Result<(), Reject> {
-        if self.held.knows(signed) {
-            return Ok(());
+    pub fn look<T: Statement>(&self, signed: &Signed<T>) -> Result<Digest, Reject> {
+        if let Some(digest) = self.held.knows(signed) {
+            return Ok(digest);
         }
         let digest = signed.body.digest(&self.instance);
-        self.check_digest(signed.by, &digest, &signed.signature)
+        self.check_digest(signed.by, &digest, &signed.signature)?;
+        Ok(digest)
+    }
+
+    /// The digest that is signed, whether the signature is right or not: without hashing what somebody
+    /// holds.
+    pub fn digest<T: Statement>(&self, signed: &Signed<T>) -> Digest {
+        self.held.knows(signed).unwrap_or_else(|| signed.body.digest(&self.instance))
     }
 
     /// A signer whose signatures are known here as it makes them: what a party says to itself, and what

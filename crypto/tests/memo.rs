@@ -2,7 +2,7 @@
 
 mod common;
 
-use byzlab_crypto::{Certificate, Claim, PartyId, Reject, Scheme, Signed, Signer};
+use byzlab_crypto::{Certificate, Claim, PartyId, Reject, Scheme, Signed, Signer, Statement};
 use common::{SCHEMES, committee, committees, signature, signed_claim, vote};
 
 #[test]
@@ -169,8 +169,10 @@ fn what_somebody_holds_is_known_by_what_it_says() {
     for (committee, signers) in committees() {
         let ring = committee.ring();
         let signed = signers[1].sign(vote(1, "v")).into_signed();
+        let digest = signed.body.digest(&committee.instance());
         let held = ring.hold(signed.clone()).expect("it is theirs");
-        assert_eq!((ring.checked(), ring.look(&signed)), (1, Ok(())));
+        assert_eq!((ring.checked(), ring.look(&signed)), (1, Ok(digest)));
+        assert_eq!((ring.digest(&signed), ring.digest(held.signed())), (digest, digest));
         // Not another statement, another signer, or another signature.
         let body = Signed { body: vote(2, "v"), ..signed.clone() };
         let by = Signed { by: PartyId(2), ..signed.clone() };
@@ -178,9 +180,10 @@ fn what_somebody_holds_is_known_by_what_it_says() {
         bits.signature.0[63] ^= 1;
         for (wrong, by) in [(body, 1), (by, 2), (bits, 1)] {
             assert_eq!(ring.look(&wrong), Err(Reject::Signature(PartyId(by))));
+            assert_eq!(ring.digest(&wrong), wrong.body.digest(&committee.instance()));
             assert_eq!(ring.hold(wrong).err(), Some(Reject::Signature(PartyId(by))));
         }
         drop(held);
-        assert_eq!(ring.look(&signed), Ok(()), "the signature is known for longer");
+        assert_eq!(ring.look(&signed), Ok(digest), "the signature is known for longer");
     }
 }

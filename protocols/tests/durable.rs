@@ -13,7 +13,7 @@ use byzlab_protocols::{
     hotstuff_chained::{self, ChainedHotStuff, Decided},
     pbft::{self, Pbft},
     pbft_classic::{self, PbftClassic},
-    smr::{Commits, Header},
+    smr::{Batch, Commits, Header},
 };
 
 const ME: PartyId = PartyId(2);
@@ -314,7 +314,13 @@ fn a_block_comes_back_or_is_refused() {
     let request = byzlab_protocols::Command { seq: 1, payload: b"get k".to_vec() };
     let requests = [Arc::new(clients[0].sign(request))];
     let justify = (View::GENESIS, Digest::ZERO);
-    let block = Block::propose(&signers[1], &genesis, View(1), justify, &requests);
+    let block = Block::propose(
+        &signers[1],
+        &genesis,
+        View(1),
+        justify,
+        Batch::of(&context.clients, &requests),
+    );
     for block in [&genesis, &block] {
         let mut bytes = Vec::new();
         block.save(&mut bytes);

@@ -8,7 +8,7 @@ use byzlab_protocols::{
     BeforeGst, Block, Context, Effect, Effects, Goal, Leaders, Protocol, Situation, Span, Time,
     View,
     hotstuff_chained::{ChainedHotStuff, Params, Timeout, Vote, Wire, WireTimeoutCertificate},
-    smr::Sync,
+    smr::{Batch, Sync},
 };
 
 const INSTANCE: Digest = Digest([3; 32]);
@@ -44,7 +44,7 @@ impl Room {
     fn block(&self, parent: &Block, view: u64, justify_view: u64) -> Block {
         let leader = self.context.leader(View(view));
         let justify = (View(justify_view), Digest::ZERO);
-        Block::propose(&self.signers[leader.index()], parent, View(view), justify, &[])
+        Block::propose(&self.signers[leader.index()], parent, View(view), justify, Batch::empty())
     }
 
     /// The votes of parties 0, 1 and 2, whatever they are for.

@@ -11,7 +11,7 @@ use byzlab_protocols::{
         HotStuff, NewView, Params, Phase, Record, Timeout, Timer, Vote, Wire, WireEntry,
         WireNewView, WireTimeout, WireTimeoutCertificate,
     },
-    smr::{Commits, Sync},
+    smr::{Batch, Commits, Sync},
 };
 
 const INSTANCE: Digest = Digest([3; 32]);
@@ -59,7 +59,7 @@ impl Room {
     fn block(&self) -> Block {
         let genesis = Block::genesis(INSTANCE);
         let justify = (View::GENESIS, Digest::ZERO);
-        Block::propose(&self.signers[1], &genesis, View(1), justify, &[])
+        Block::propose(&self.signers[1], &genesis, View(1), justify, Batch::empty())
     }
 
     fn proposal(&self) -> Wire {
@@ -184,8 +184,14 @@ fn a_commit_certificate_that_waits_stays_on_disk_while_its_holder_recovers() {
     let room = Room::new();
     let first = room.block();
     let justify = (first.view(), Digest::ZERO);
-    let missing = Block::propose(&room.signers[2], &first, View(2), justify, &[]);
-    let third = Block::propose(&room.signers[3], &missing, View(3), (View(2), Digest::ZERO), &[]);
+    let missing = Block::propose(&room.signers[2], &first, View(2), justify, Batch::empty());
+    let third = Block::propose(
+        &room.signers[3],
+        &missing,
+        View(3),
+        (View(2), Digest::ZERO),
+        Batch::empty(),
+    );
     let commit = |block: &Block| {
         let claim = room.certificate(Phase::Commit, block);
         Some(Certificate::check(&room.context.committee, &claim).expect("three of four voted"))
@@ -242,7 +248,7 @@ fn a_certificate_of_another_view_than_that_of_its_block_is_not_followed() {
         room.give(&mut party, 1, &room.proposal());
         room.give(&mut party, 1, &Wire::Certificate(claim(Phase::Commit, View(1))));
         let justify = (justify_view, Digest::ZERO);
-        let child = Block::propose(&room.signers[2], &block, View(2), justify, &[]);
+        let child = Block::propose(&room.signers[2], &block, View(2), justify, Batch::empty());
         let child = child.wire().expect("a proposed block has a wire form").clone();
         let high = Some(claim(Phase::Prepare, justify_view));
         let effects = room.give(&mut party, 2, &Wire::Prepare { block: child, high });
@@ -259,7 +265,7 @@ fn what_extends_the_lock_on_a_chain_of_falling_views_is_not_voted_for() {
     let block = |parent: &Block, view: u64| {
         let leader = room.context.leader(View(view)).index();
         let justify = (parent.view(), Digest::ZERO);
-        Block::propose(&room.signers[leader], parent, View(view), justify, &[])
+        Block::propose(&room.signers[leader], parent, View(view), justify, Batch::empty())
     };
     let wire = |block: &Block| block.wire().expect("a proposed block has a wire form").clone();
     let opens = |view: u64| {

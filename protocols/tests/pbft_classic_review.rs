@@ -12,7 +12,7 @@ use byzlab_protocols::{
         Checkpoint, Commit, MAX_WINDOW_BYTES, Params, PbftClassic, Prepare, Timer, ViewChange,
         Wire, WireViewChange,
     },
-    smr::{Ledger, MAX_PAYLOAD, Snapshot, Sync, check_request},
+    smr::{Batch, Ledger, MAX_PAYLOAD, Snapshot, Sync, check_request},
 };
 
 const INSTANCE: Digest = Digest([3; 32]);
@@ -123,7 +123,8 @@ impl Room {
     /// The primary orders these requests, and the others agree to it.
     fn order(&mut self, slot: u64, requests: &[Request]) {
         let view = View(1);
-        let block = Block::unlinked(&self.signers[0], slot, view, requests);
+        let batch = Batch::of(&self.context.clients, requests);
+        let block = Block::unlinked(&self.signers[0], slot, view, batch);
         let digest = block.hash();
         let vote = |by: usize| self.signers[by].sign(Prepare { view, slot, digest }).into_signed();
         let commit = |by: usize| self.signers[by].sign(Commit { view, slot, digest }).into_signed();
@@ -208,7 +209,9 @@ fn a_primary_whose_new_view_comes_first_has_its_full_time() {
 #[test]
 fn whoever_lacks_many_batches_gets_them_all_in_one_view() {
     let mut room = Room::new();
-    let batch = |slot| Block::unlinked(&room.signers[0], slot, View(1), &[room.request(slot)]);
+    let clients = &room.context.clients;
+    let batch = |slot| Batch::of(clients, &[room.request(slot)]);
+    let batch = |slot| Block::unlinked(&room.signers[0], slot, View(1), batch(slot));
     let blocks: Vec<_> = (1..=100).map(batch).collect();
     room.give(1, &new_view(&blocks));
     let mut seen = 0;
@@ -235,7 +238,8 @@ fn what_a_primary_can_have_kept_between_the_watermarks_is_bounded() {
     let long: Vec<_> = (0..5).map(|seq| room.request_of(seq, vec![b'x'; MAX_PAYLOAD])).collect();
     let mut propose = |slot, requests: &[Request]| {
         let (view, before) = (View(1), room.sent.len());
-        let block = Block::unlinked(&room.signers[0], slot, view, requests);
+        let batch = Batch::of(&room.context.clients, requests);
+        let block = Block::unlinked(&room.signers[0], slot, view, batch);
         let vote = room.signers[0].sign(Prepare { view, slot, digest: block.hash() }).into_signed();
         let block = block.wire().expect("a proposed block has a wire form").clone();
         room.give(0, &Wire::PrePrepare { vote, block });
@@ -309,7 +313,8 @@ fn a_state_is_taken_over_before_what_waited_for_it_is_decided() {
     room.order(2, &requests[1..2]);
     room.order(3, &requests[2..3]);
     assert_eq!(room.log, []);
-    let first = Block::unlinked(&room.signers[0], 1, View(1), &requests[..1]);
+    let first = Batch::of(&room.context.clients, &requests[..1]);
+    let first = Block::unlinked(&room.signers[0], 1, View(1), first);
     let mut ledger = Ledger::default();
     ledger.execute(first.hash(), Some(&first), |fresh| fresh);
     let snapshot = Snapshot::of(&ledger);

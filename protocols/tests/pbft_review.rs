@@ -9,7 +9,7 @@ use byzlab_protocols::{
     BeforeGst, Block, Context, Effect, Effects, Goal, Input, Leaders, Packet, Protocol, Situation,
     Span, Stored, Time, View,
     pbft::{Params, Pbft, Record, Status, Timer, Vote, Vote2, Wire, WireReport, justification},
-    smr::{Commits, WINDOW},
+    smr::{Batch, Commits, WINDOW},
     step,
 };
 
@@ -53,7 +53,7 @@ impl Bench {
         let leader = self.context.leader(View(view));
         let statuses: Vec<_> = reports.iter().map(|report| report.status.clone()).collect();
         let justify = (parent.view(), justification(&statuses));
-        Block::propose(&self.signers[leader.index()], parent, View(view), justify, &[])
+        Block::propose(&self.signers[leader.index()], parent, View(view), justify, Batch::empty())
     }
 
     /// Blocks of the views 1 to `length`, each on the one before.

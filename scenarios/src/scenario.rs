@@ -290,6 +290,9 @@ pub struct Scenario {
     pub sync: bool,
     /// For real runtimes: whether journals are kept, by which a run is judged.
     pub journal: bool,
+    /// For real runtimes: whether requests of clients carry no signature, but an ideal one that
+    /// whoever has the file can make.
+    pub unsigned: bool,
     /// What is expected.
     pub expect: Expect,
     /// What `compare` crosses.

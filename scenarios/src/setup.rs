@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, PartySet, Signer};
+use byzlab_crypto::{Committee, Digest, KeyRing, PartyId, PartySet, Scheme, Signer};
 use byzlab_protocols::{
     Attack, Command, Context, Goal, Protocol, Request, RequestId, Span, Task, Time, View,
     byzantine::{Behaviour, Build, Honest},
@@ -107,6 +107,8 @@ pub struct KeySource {
     pub seed: Digest,
     /// How many clients have one.
     pub clients: usize,
+    /// How clients sign.
+    pub clients_scheme: Scheme,
     /// Parties whose keys are drawn from no seed.
     pub given: Option<GivenKeys>,
 }
@@ -136,27 +138,30 @@ impl KeySource {
             instance: Digest::of("byzlab/instance/1", &name),
             seed: Digest::of("byzlab/keys/1", &name),
             clients,
+            clients_scheme: scenario.crypto,
             given: None,
         }
     }
 
-    /// That of a scenario over a network, with more clients than its workload has.
+    /// That of a scenario over a network, with more clients than its workload has; perhaps they do not
+    /// sign.
     pub fn live(scenario: &Scenario) -> KeySource {
         let source = KeySource::of(scenario);
         let clients = source.clients.max(scenario.clients as usize);
-        KeySource { clients, ..source }
+        let clients_scheme = if scenario.unsigned { Scheme::Ideal } else { source.clients_scheme };
+        KeySource { clients, clients_scheme, ..source }
     }
 }
 
 /// Keys, committee and clients. The instance is bound to the scenario, not to the scheme: both
 /// schemes give the same run but for signature bytes.
 fn committee(scenario: &Scenario, keys: &KeySource) -> (Arc<Context>, Vec<Signer>, Vec<Signer>) {
-    let KeySource { instance, seed, clients, given } = keys;
-    let ring = |purpose, count| {
-        KeyRing::insecure_from_seed(scenario.crypto, *instance, purpose, count, &seed.0)
+    let KeySource { instance, seed, clients, clients_scheme, given } = keys;
+    let ring = |scheme, purpose, count| {
+        KeyRing::insecure_from_seed(scheme, *instance, purpose, count, &seed.0)
             .expect("the decoder keeps to the possible numbers of parties")
     };
-    let (mut parties, mut signers) = ring("party", scenario.n);
+    let (mut parties, mut signers) = ring(scenario.crypto, "party", scenario.n);
     if let Some(GivenKeys { public, secrets }) = given {
         parties = KeyRing::from_public_keys(*instance, public).expect("a ring was made of them");
         // Nobody believes the others: their keys are those of the seed.
@@ -164,7 +169,7 @@ fn committee(scenario: &Scenario, keys: &KeySource) -> (Arc<Context>, Vec<Signer
             signers[party.index()] = Signer::from_secret_key(*party, *instance, secret);
         }
     }
-    let (clients, client_signers) = ring("client", *clients);
+    let (clients, client_signers) = ring(*clients_scheme, "client", *clients);
     let context = Context {
         committee: Committee::new(parties, scenario.f).expect("the decoder checks f"),
         clients,

@@ -39,7 +39,7 @@ pub(crate) struct LoadArgs {
     /// How many clients ask; the network must have keys for them.
     #[arg(long, default_value_t = 1, value_name = "N")]
     clients: usize,
-    /// How many commands of a client go together under one signature at the most, gathered for 4 ms.
+    /// How many commands of a client go together under one signature at the most, gathered for 2 ms.
     #[arg(long, default_value_t = 1, value_name = "N")]
     batch: usize,
     /// Send each request to this party first, and to all only when it is asked again.

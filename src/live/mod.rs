@@ -289,13 +289,13 @@ fn clear(folder: &Path, n: usize) {
 
 /// What clients have to know of a network, but for where its parties are.
 fn network(scenario: &Scenario, keys: &KeySource) -> Network {
-    let KeySource { instance, seed, clients, .. } = *keys;
+    let KeySource { instance, seed, clients, clients_scheme, .. } = *keys;
     Network {
         schema: 1,
         instance,
         protocol: scenario.protocol.about.name.to_owned(),
         f: scenario.f,
-        scheme: scenario.crypto.name().to_owned(),
+        scheme: clients_scheme.name().to_owned(),
         clients,
         insecure_seed: seed,
         nodes: Vec::new(),

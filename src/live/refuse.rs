@@ -11,6 +11,12 @@ pub(crate) fn refuse(scenario: &Scenario, judged: bool) -> Option<String> {
                    byzlab testnet up, or by nodes of their own";
         return Some(why.to_owned());
     }
+    if judged && scenario.unsigned {
+        let why = "with runtime.unsigned = true whoever has the file can ask in any client's name, so that \
+                   validity says nothing; such a network is kept up by byzlab testnet up, with \
+                   runtime.journal = false";
+        return Some(why.to_owned());
+    }
     if scenario.crypto == Scheme::Ideal {
         let why = "ideal signatures mean nothing between processes; set crypto = \"ed25519\"";
         return Some(why.to_owned());

@@ -208,17 +208,21 @@ fn a_history_of_clients_is_linearizable_and_the_endpoint_answers() {
 }
 
 /// Nobody judges it, so that it keeps its store and little else; batches of commands are executed in
-/// order all the same.
+/// order all the same, whether their clients sign them or not.
 #[test]
 fn a_network_without_journals_serves_clients_and_has_no_verdict() {
     for sync in [true, false] {
+        let unsigned = !sync;
         let text = format!(
             "protocol = {{ hotstuff-chained = {{ batch = 100, patience = 7, pace = 50 }} }}\n\
-             workload.commands = 2\nruntime = {{ scale = 3, journal = false, sync = {sync} }}\n"
+             workload.commands = 2\nruntime = {{ scale = 3, journal = false, \
+             sync = {sync}, unsigned = {unsigned} }}\n"
         );
         let program = Path::new(env!("CARGO_BIN_EXE_byzlab"));
         let network = Network::with(program, &format!("unjudged-{sync}"), &text);
         let file = network.folder.join("network.json");
+        let scheme = if unsigned { r#""scheme": "ideal""# } else { r#""scheme": "ed25519""# };
+        assert!(std::fs::read_to_string(&file).is_ok_and(|text| text.contains(scheme)));
         let (status, out, err) = done(byzlab(&[
             "load",
             "--network",
@@ -260,6 +264,10 @@ fn a_network_without_journals_serves_clients_and_has_no_verdict() {
         let (status, _, err) = done(byzlab(&["run", path(&scenario), "--runtime", "processes"]));
         assert_eq!(status, Some(2), "{err}");
         assert!(err.contains("runtime.journal = false"), "{err}");
+        let judged = ["--runtime", "processes", "--set", "runtime.journal=true"];
+        let (status, _, err) = done(byzlab(&[&["run", path(&scenario)], &judged[..]].concat()));
+        let refused = status == Some(2) && err.contains("runtime.unsigned = true");
+        assert!(refused || !unsigned, "{err}");
         let (status, verdict) = network.down();
         assert_eq!((status, &verdict["outcome"]), (Some(0), &Value::Null), "{verdict}");
     }

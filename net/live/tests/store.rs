@@ -9,6 +9,7 @@ use byzlab_protocols::{
     durable::seal,
     hotstuff::HotStuff,
     pbft::{Pbft, Record},
+    smr::Batch,
 };
 
 /// A folder that goes when the test ends.
@@ -61,7 +62,13 @@ fn blocks(context: &Context, signers: &[Signer], clients: &[Signer]) -> Vec<Bloc
         let request = Arc::new(clients[0].sign(Command { seq, payload: b"get k".to_vec() }));
         let parent = blocks.last().expect("genesis");
         let justify = (View::GENESIS, Digest::ZERO);
-        let block = Block::propose(&signers[1], parent, View(seq), justify, &[request]);
+        let block = Block::propose(
+            &signers[1],
+            parent,
+            View(seq),
+            justify,
+            Batch::of(&context.clients, &[request]),
+        );
         blocks.push(block);
     }
     blocks

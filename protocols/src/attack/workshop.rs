@@ -6,7 +6,7 @@ use byzlab_crypto::{Claim, PartyId, Signature, Signed, Statement};
 use super::{Forgery, Material};
 use crate::{
     Protocol, Request,
-    smr::{Command, Header, WireBlock},
+    smr::{Batch, Command, Header, WireBlock},
 };
 
 /// A certificate of honest signatures that were seen and of all corrupted parties' own, if they
@@ -83,7 +83,7 @@ pub fn sign_block<P: Protocol>(
     material: &Material<'_, P>,
 ) -> Option<WireBlock> {
     let signer = material.signers.get(&header.proposer)?;
-    header.payload = crate::smr::payload_digest(requests);
+    header.payload = Batch::of_signed(&material.context.clients, requests).digest();
     let requests = requests.to_vec();
     Some(WireBlock { header: signer.sign(header).into_signed(), requests })
 }

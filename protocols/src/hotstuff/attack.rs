@@ -15,7 +15,7 @@ use crate::{
         workshop::{forge, other_block, sign_block},
     },
     byzantine::{Env, Script},
-    smr::{Header, payload_digest},
+    smr::{Batch, Header},
 };
 
 impl Attack for HotStuff {
@@ -68,12 +68,13 @@ impl Attack for HotStuff {
         Some(changed)
     }
 
-    fn seal(wire: &Wire, _: &Material<'_, Self>) -> Wire {
+    fn seal(wire: &Wire, material: &Material<'_, Self>) -> Wire {
+        let clients = &material.context.clients;
         let mut sealed = wire.clone();
         match &mut sealed {
             Wire::Prepare { block, .. } => {
                 let block = Arc::make_mut(block);
-                block.header.body.payload = payload_digest(&block.requests);
+                block.header.body.payload = Batch::of_signed(clients, &block.requests).digest();
             }
             Wire::NewView(message) if message.high.is_none() => {
                 message.new_view.body.high_view = View::GENESIS;

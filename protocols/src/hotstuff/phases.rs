@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Effect, Effects, Time, View,
-    smr::{Block, Request, Taken, conflict},
+    smr::{Batch, Block, Request, Taken, conflict},
 };
 
 impl HotStuff {
@@ -74,7 +74,8 @@ impl HotStuff {
         }
         fx.note(3);
         let justify = (justify_view, Digest::ZERO);
-        let block = Block::propose(&self.me, &parent, self.view, justify, &requests);
+        let batch = Batch::of(&self.context.clients, &requests);
+        let block = Block::propose(&self.me, &parent, self.view, justify, batch);
         self.record.proposed = Some((self.view, block.hash()));
         self.replica.keep(&block, &self.context, fx);
         self.persist(fx);

@@ -16,7 +16,7 @@ use crate::{
         workshop::{forge, other_block, sign_block},
     },
     byzantine::{Env, Script},
-    smr::{Header, payload_digest},
+    smr::{Batch, Header},
 };
 
 impl Attack for ChainedHotStuff {
@@ -65,12 +65,13 @@ impl Attack for ChainedHotStuff {
         Some(changed)
     }
 
-    fn seal(wire: &Wire, _: &Material<'_, Self>) -> Wire {
+    fn seal(wire: &Wire, material: &Material<'_, Self>) -> Wire {
+        let clients = &material.context.clients;
         let mut sealed = wire.clone();
         match &mut sealed {
             Wire::Propose { block, .. } => {
                 let block = Arc::make_mut(block);
-                block.header.body.payload = payload_digest(&block.requests);
+                block.header.body.payload = Batch::of_signed(clients, &block.requests).digest();
             }
             Wire::Timeout(message) if message.high.is_none() => {
                 message.timeout.body.high_view = View::GENESIS;

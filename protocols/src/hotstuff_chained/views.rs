@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Effect, Effects, View,
-    smr::{Block, Commit, Request, Taken, conflict},
+    smr::{Batch, Block, Commit, Request, Taken, conflict},
 };
 
 /// How many views ahead of its own a party counts votes: whoever is further behind is helped.
@@ -47,7 +47,8 @@ impl ChainedHotStuff {
         let requests = gathered.map_or_else(Vec::new, |by| self.replica.batch(&parent, by));
         fx.note(1);
         let justify = (justify_view, Digest::ZERO);
-        let block = Block::propose(&self.me, &parent, self.view, justify, &requests);
+        let batch = Batch::of(&self.context.clients, &requests);
+        let block = Block::propose(&self.me, &parent, self.view, justify, batch);
         self.record.proposed = Some((self.view, block.hash()));
         self.replica.keep(&block, &self.context, fx);
         self.persist(fx);

@@ -14,7 +14,7 @@ use crate::{
         workshop::{assemble, forge, other_block, sign_block},
     },
     byzantine::{Env, Script},
-    smr::{Header, WireBlock, payload_digest},
+    smr::{Batch, Header, WireBlock},
 };
 
 impl Attack for Pbft {
@@ -73,6 +73,7 @@ impl Attack for Pbft {
     }
 
     fn seal(wire: &Wire, material: &Material<'_, Self>) -> Wire {
+        let clients = &material.context.clients;
         let mut sealed = wire.clone();
         match &mut sealed {
             Wire::Status { report, .. } if report.lock.is_none() => {
@@ -84,7 +85,7 @@ impl Attack for Pbft {
                 let block = Arc::make_mut(block);
                 let statuses: Vec<_> = reports.iter().map(|report| report.status.clone()).collect();
                 block.header.body.justification = justification(&statuses);
-                block.header.body.payload = payload_digest(&block.requests);
+                block.header.body.payload = Batch::of_signed(clients, &block.requests).digest();
             }
             _ => {}
         }

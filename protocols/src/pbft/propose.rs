@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Effects, Time, View,
-    smr::{Block, WINDOW, WireBlock, bodies},
+    smr::{Batch, Block, WINDOW, WireBlock, bodies},
 };
 
 impl Pbft {
@@ -87,7 +87,8 @@ impl Pbft {
             reports.iter().map(|report| report.status.signed().clone()).collect();
         let requests = self.replica.batch(&parent, Time::NEVER);
         let justify = (highest.0, justification(&statuses));
-        let block = Block::propose(&self.me, &parent, view, justify, &requests);
+        let batch = Batch::of(&self.context.clients, &requests);
+        let block = Block::propose(&self.me, &parent, view, justify, batch);
 
         self.record.proposed = Some((view, block.hash()));
         self.replica.keep(&block, &self.context, fx);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Effect, Effects, RequestId, View,
-    smr::{Block, MAX_BODIES_BYTES, check_request},
+    smr::{Batch, Block, MAX_BODIES_BYTES, check_request},
 };
 
 impl PbftClassic {
@@ -34,7 +34,8 @@ impl PbftClassic {
                 return;
             }
             let view = self.record.opened;
-            let block = Block::unlinked(&self.me, slot, view, &requests);
+            let batch = Batch::of(&self.context.clients, &requests);
+            let block = Block::unlinked(&self.me, slot, view, batch);
             self.record.assigned = slot;
             self.accept(view, &block, fx);
             self.persist(fx);

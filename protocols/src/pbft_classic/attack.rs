@@ -17,7 +17,7 @@ use crate::{
         workshop::{forge, sign_block},
     },
     byzantine::Script,
-    smr::{Command, Header, WireBlock, payload_digest},
+    smr::{Batch, Command, Header, WireBlock},
 };
 
 impl Attack for PbftClassic {
@@ -92,11 +92,12 @@ impl Attack for PbftClassic {
     }
 
     fn seal(wire: &Wire, material: &Material<'_, Self>) -> Wire {
+        let clients = &material.context.clients;
         let mut sealed = wire.clone();
         match &mut sealed {
             Wire::PrePrepare { vote, block } => {
                 let block = Arc::make_mut(block);
-                block.header.body.payload = payload_digest(&block.requests);
+                block.header.body.payload = Batch::of_signed(clients, &block.requests).digest();
                 let header = &block.header.body;
                 let (view, slot) = (header.view, header.height);
                 vote.body = Prepare { view, slot, digest: header.hash() };

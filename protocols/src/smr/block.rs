@@ -8,7 +8,7 @@ use std::{
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use byzlab_crypto::{
-    Contradicts, Digest, Hasher256, PartyId, Reject, Signed, Signer, Statement, Verified,
+    Contradicts, Digest, KeyRing, PartyId, Reject, Signed, Signer, Statement, Verified,
 };
 use serde::{Deserialize, Serialize};
 
@@ -127,9 +127,8 @@ impl Block {
         parent: &Block,
         view: View,
         justify: (View, Digest),
-        requests: &[Request],
+        batch: Batch,
     ) -> Block {
-        let requests: Vec<_> = requests.iter().map(|request| request.signed().clone()).collect();
         let header = Header {
             instance: signer.instance(),
             height: parent.height().saturating_add(1),
@@ -138,17 +137,14 @@ impl Block {
             proposer: signer.party(),
             justify_view: justify.0,
             justification: justify.1,
-            payload: payload_digest(&requests),
+            payload: batch.digest,
         };
-        let header = signer.sign(header);
-        let wire = WireBlock { header: header.signed().clone(), requests };
-        Block::of(header, Arc::new(wire))
+        Block::sign(signer, header, batch)
     }
 
     /// Builds and signs a block for a place in a log whose places are not linked.
-    pub fn unlinked(signer: &Signer, height: u64, view: View, requests: &[Request]) -> Block {
-        let requests: Vec<_> = requests.iter().map(|request| request.signed().clone()).collect();
-        let header = signer.sign(Header {
+    pub fn unlinked(signer: &Signer, height: u64, view: View, batch: Batch) -> Block {
+        let header = Header {
             instance: signer.instance(),
             height,
             parent: Digest::ZERO,
@@ -156,9 +152,14 @@ impl Block {
             proposer: signer.party(),
             justify_view: View::GENESIS,
             justification: Digest::ZERO,
-            payload: payload_digest(&requests),
-        });
-        let wire = WireBlock { header: header.signed().clone(), requests };
+            payload: batch.digest,
+        };
+        Block::sign(signer, header, batch)
+    }
+
+    fn sign(signer: &Signer, header: Header, batch: Batch) -> Block {
+        let header = signer.sign(header);
+        let wire = WireBlock { header: header.signed().clone(), requests: batch.requests };
         Block::of(header, Arc::new(wire))
     }
 
@@ -199,14 +200,15 @@ impl Block {
         if header.height == 0 || header.view == View::GENESIS {
             return Err(Reject::Malformed("only genesis has height or view 0"));
         }
-        if header.payload != payload_digest(&wire.requests) {
-            return Err(Reject::Malformed("payload differs from its digest"));
-        }
-        for request in &wire.requests {
+        let look = |request: &Signed<Command>| {
             if request.body.payload.len() > MAX_PAYLOAD {
                 return Err(Reject::Oversize);
             }
-            context.clients.look(request)?;
+            Ok((request.by, context.clients.look(request)?))
+        };
+        let said = wire.requests.iter().map(look).collect::<Result<Vec<_>, _>>()?;
+        if header.payload != payload_digest(&said) {
+            return Err(Reject::Malformed("payload differs from its digest"));
         }
         Ok(Block::of(signed, wire.clone()))
     }
@@ -262,16 +264,48 @@ impl Block {
     }
 }
 
-/// Binds who asks for what, not the bytes of the signatures: those are no identity.
-pub(crate) fn payload_digest(requests: &[Signed<Command>]) -> Digest {
-    let mut hasher = Hasher256::new("byzlab/smr/payload/1");
-    let count = u32::try_from(requests.len()).expect("a block is short");
-    hasher.update(&count.to_le_bytes());
-    for request in requests {
-        let said = (request.by, &request.body);
-        BorshSerialize::serialize(&said, &mut hasher).expect("a digest takes all");
+/// Requests, and the digest by which a header commits to them.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    requests: Vec<Signed<Command>>,
+    digest: Digest,
+}
+
+impl Batch {
+    /// No requests.
+    pub fn empty() -> Batch {
+        Batch { requests: Vec::new(), digest: payload_digest(&[]) }
     }
-    hasher.finish()
+
+    /// These requests, in this order.
+    pub fn of(clients: &KeyRing, requests: &[Request]) -> Batch {
+        Batch::of_signed(clients, requests.iter().map(|request| request.signed()))
+    }
+
+    /// The same of what nobody has checked: what a traitor proposes.
+    pub(crate) fn of_signed<'a>(
+        clients: &KeyRing,
+        requests: impl IntoIterator<Item = &'a Signed<Command>>,
+    ) -> Batch {
+        // Before a copy is made: what is held is known where it lies.
+        let (said, requests): (Vec<_>, _) = requests
+            .into_iter()
+            .map(|request| ((request.by, clients.digest(request)), request.clone()))
+            .unzip();
+        Batch { requests, digest: payload_digest(&said) }
+    }
+
+    /// The digest, for a header.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+/// Binds who asks for what, by the digest that each client signed, not the bytes of the signatures:
+/// those are no identity.
+fn payload_digest(said: &[(PartyId, Digest)]) -> Digest {
+    let bytes = borsh::to_vec(said).expect("writing to a vector cannot fail");
+    Digest::of("byzlab/smr/payload/2", &bytes)
 }
 
 impl PartialEq for Block {
@@ -293,5 +327,82 @@ impl fmt::Debug for Block {
         let header = self.header();
         write!(f, "block {} (height {}, view {}", self.hash, header.height, header.view)?;
         write!(f, ", parent {}, {} requests)", header.parent, self.inner.requests.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use byzlab_crypto::{Committee, Scheme};
+
+    use super::*;
+    use crate::{Leaders, Span};
+
+    /// A header commits to what each client asks for, to whose it is and to the order; not to the bytes
+    /// of a signature, of which a client can make several.
+    #[test]
+    fn the_digest_of_a_batch_is_that_of_its_requests() {
+        let instance = Digest::of("byzlab/test/1", b"batch");
+        for scheme in [Scheme::Ed25519, Scheme::Ideal] {
+            let (clients, signers) =
+                KeyRing::insecure_from_seed(scheme, instance, "client", 2, &[7; 32])
+                    .expect("two keys are possible");
+            let command = |seq| Command { seq, payload: b"get k".to_vec() };
+            let request = |client: usize, seq| Arc::new(signers[client].sign(command(seq)));
+            let digest = |requests: &[Request]| Batch::of(&clients, requests).digest();
+            let (one, other) = (request(0, 1), request(0, 2));
+            let both = digest(&[one.clone(), other.clone()]);
+            let others = [
+                digest(&[]),
+                digest(std::slice::from_ref(&one)),
+                digest(&[one.clone(), one.clone()]),
+                digest(&[other.clone(), one.clone()]),
+                digest(&[request(1, 1), other.clone()]),
+                digest(&[one.clone(), other.clone(), one.clone()]),
+            ];
+            assert!(others.iter().all(|digest| *digest != both));
+            let again = Arc::new(signers[0].sign_variant(command(1), 1));
+            assert_ne!(again.signed().signature, one.signed().signature);
+            assert_eq!(digest(&[again, other.clone()]), both);
+            // What is held is known without hashing: it is the same.
+            let held = clients.hold(one.signed().clone()).expect("it is the client's");
+            assert_eq!(digest(&[held, other]), both);
+            assert_eq!(Batch::empty().digest(), digest(&[]));
+        }
+    }
+
+    #[test]
+    fn a_block_with_other_requests_than_its_header_says_is_refused() {
+        let instance = Digest::of("byzlab/test/1", b"batch");
+        let ring = |purpose| {
+            KeyRing::insecure_from_seed(Scheme::Ed25519, instance, purpose, 4, &[7; 32])
+                .expect("four keys are possible")
+        };
+        let ((parties, signers), (clients, client)) = (ring("party"), ring("client"));
+        let context = Context {
+            committee: Committee::new(parties, 1).expect("f is below n"),
+            clients,
+            leaders: Leaders::RoundRobin(PartyId(1)),
+            delta: Span::millis(100),
+        };
+        let request = |seq| {
+            let command = Command { seq, payload: b"get k".to_vec() };
+            Arc::new(client[0].sign(command))
+        };
+        let batch = Batch::of(&context.clients, &[request(1), request(2)]);
+        let justify = (View::GENESIS, Digest::ZERO);
+        let block = Block::propose(&signers[1], &Block::genesis(instance), View(1), justify, batch);
+        let wire = block.wire().expect("it was proposed");
+        assert_eq!(Block::check(&context, wire), Ok(block.clone()));
+        let change = |change: &dyn Fn(&mut Vec<Signed<Command>>)| {
+            let mut changed = WireBlock::clone(wire);
+            change(&mut changed.requests);
+            Block::check(&context, &Arc::new(changed)).expect_err("it is refused")
+        };
+        let differs = Reject::Malformed("payload differs from its digest");
+        assert_eq!(change(&|requests| requests.swap(0, 1)), differs);
+        assert_eq!(change(&|requests| requests.truncate(1)), differs);
+        assert_eq!(change(&|requests| requests[1] = request(3).signed().clone()), differs);
+        let forged = change(&|requests| requests[1].body.seq = 3);
+        assert_eq!(forged, Reject::Signature(PartyId(0)));
     }
 }

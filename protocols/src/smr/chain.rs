@@ -207,6 +207,7 @@ mod tests {
     use byzlab_crypto::{KeyRing, Scheme, Signer};
 
     use super::*;
+    use crate::smr::Batch;
 
     fn signer() -> Signer {
         let (_, mut signers) =
@@ -215,7 +216,7 @@ mod tests {
     }
 
     fn child(parent: &Block, view: u64) -> Block {
-        Block::propose(&signer(), parent, View(view), (parent.view(), Digest::ZERO), &[])
+        Block::propose(&signer(), parent, View(view), (parent.view(), Digest::ZERO), Batch::empty())
     }
 
     fn chain_of(length: u64) -> (Chain, Vec<Block>) {

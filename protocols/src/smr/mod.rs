@@ -28,8 +28,8 @@ mod replica;
 mod request;
 
 pub use application::KeyValue;
-pub use block::{Block, Header, MAX_BATCH, MAX_BLOCK_BYTES, WireBlock};
-pub(crate) use block::{OVERHEAD, payload_digest};
+pub(crate) use block::OVERHEAD;
+pub use block::{Batch, Block, Header, MAX_BATCH, MAX_BLOCK_BYTES, WireBlock};
 pub use chain::Chain;
 pub use commits::{Commit, Commitment, Commits, Taken, conflict};
 pub use fetch::{Fetcher, MAX_WANTED, WINDOW};

@@ -328,6 +328,13 @@ static RUNTIME: &[Field] = &[
         "Real runtimes only: all that reaches a party is written down, for a judge; false is for a network \
          that is kept up and that nobody judges",
     ),
+    field(
+        "unsigned",
+        Kind::Bool,
+        Default::Is("false"),
+        "Real runtimes only: requests of clients carry a keyed digest, which whoever has the file can make, \
+         and no signature; true measures what signatures cost, and nobody judges then",
+    ),
 ];
 
 const VERDICT: Kind = Kind::Choice(&["holds", "violated", "undecided"]);

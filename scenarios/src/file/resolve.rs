@@ -136,6 +136,10 @@ impl<'a> Resolver<'a> {
                 .unwrap_or(16),
             sync: table.table("runtime").and_then(|table| table.flag("sync")).unwrap_or(true),
             journal: table.table("runtime").and_then(|table| table.flag("journal")).unwrap_or(true),
+            unsigned: table
+                .table("runtime")
+                .and_then(|table| table.flag("unsigned"))
+                .unwrap_or(false),
             expect: self.expect(),
             compare: self.compare(registry),
             faults: std::mem::take(&mut self.faults),

@@ -72,7 +72,7 @@ pub struct Outcome {
 }
 
 /// How long a command waits at the most for others to go with it.
-pub const GATHER: Duration = Duration::from_millis(4);
+pub const GATHER: Duration = Duration::from_millis(2);
 /// No latency is longer, in microseconds: a day.
 const LONGEST: u64 = 86_400_000_000;
 /// The keys that a load with a history uses, so that clients meet.
@@ -220,8 +220,8 @@ impl Asker {
     ) {
         let (key, put) = self.operation(count);
         let command = match &put {
-            Some(value) => format!("put {key} {value}"),
-            None => format!("get {key}"),
+            Some(value) => ["put", &key, value].join(" "),
+            None => ["get", &key].join(" "),
         };
         let command = command.into_bytes();
         if !list::fits(gathered.commands.len(), gathered.bytes, &command) {
@@ -271,10 +271,9 @@ impl Asker {
             true => format!("load.{run}.{}", count % SHARED),
             false => format!("load.{client}.{}", count % OWN),
         };
-        let mut value = format!("{client}.{count}.");
-        let left = self.load.size.saturating_sub("put  ".len() + key.len() + value.len());
-        value.extend(std::iter::repeat_n('x', left));
-        (key, Some(value))
+        let begin = format!("{client}.{count}.");
+        let left = self.load.size.saturating_sub("put  ".len() + key.len() + begin.len());
+        (key, Some(begin + &"x".repeat(left)))
     }
 
     /// A request ended, and with it all its commands.

@@ -17,7 +17,8 @@ pub struct Network {
     pub protocol: String,
     /// How many of them may lie.
     pub f: usize,
-    /// How clients sign: `ed25519` or `ideal`.
+    /// How clients sign: `ed25519`, or `ideal` where they do not: a keyed digest then says whose a request
+    /// is, by keys that everybody here knows.
     pub scheme: String,
     /// How many clients have a key.
     pub clients: usize,

@@ -18,6 +18,8 @@ use crate::{
 
 /// How many bytes of batches wait for the disk, about; one in any case.
 const BYTES: usize = 64 << 20;
+/// With so many bytes nobody rests.
+const MANY: usize = BYTES / 2;
 /// What a batch counts for beside what it holds.
 const PLACE: usize = 16 << 10;
 
@@ -124,6 +126,8 @@ struct Waiting {
     /// All that was put, as one.
     batch: Option<Batch>,
     bytes: usize,
+    /// Whoever takes them sleeps until there are many.
+    rests: bool,
     closed: bool,
 }
 
@@ -148,7 +152,9 @@ impl Backlog {
             Some(before) => before.then(batch),
             None => waiting.batch = Some(batch),
         }
-        self.changed.notify_all();
+        if !waiting.rests || waiting.bytes >= MANY {
+            self.changed.notify_all();
+        }
         true
     }
 
@@ -165,8 +171,11 @@ impl Backlog {
 
     /// Waits for a while, or until it is closed: what is put meanwhile is taken as one.
     pub(super) fn rest(&self, time: Duration) {
-        let open = |waiting: &mut Waiting| !waiting.closed && waiting.bytes < BYTES / 2;
-        let _ = self.changed.wait_timeout_while(self.lock(), time, open);
+        let mut waiting = self.lock();
+        waiting.rests = true;
+        let few = |waiting: &mut Waiting| !waiting.closed && waiting.bytes < MANY;
+        let rested = self.changed.wait_timeout_while(waiting, time, few);
+        rested.unwrap_or_else(PoisonError::into_inner).0.rests = false;
     }
 
     /// One end is gone.
@@ -227,5 +236,19 @@ mod tests {
         backlog.rest(Duration::from_secs(3600));
         assert_eq!(backlog.take().map(|batch| batch.entries.len()), Some(2));
         assert!(backlog.take().is_none());
+    }
+
+    #[test]
+    fn whoever_rests_is_woken_by_many_bytes_and_by_nothing_less() {
+        let backlog = Arc::new(Backlog::default());
+        let here = backlog.clone();
+        let rests = std::thread::spawn(move || here.rest(Duration::from_secs(3600)));
+        while !backlog.lock().rests {
+            std::thread::yield_now();
+        }
+        assert!(backlog.put(batch(1)) && backlog.lock().rests);
+        assert!(backlog.put(batch(MANY)));
+        rests.join().expect("it wakes up");
+        assert!(!backlog.lock().rests);
     }
 }
