@@ -291,7 +291,7 @@ pub struct Scenario {
     /// For real runtimes: whether journals are kept, by which a run is judged.
     pub journal: bool,
     /// For real runtimes: whether requests of clients carry no signature, but an ideal one that
-    /// whoever has the file can make.
+    /// every party could make.
     pub unsigned: bool,
     /// What is expected.
     pub expect: Expect,

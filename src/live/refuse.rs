@@ -11,10 +11,10 @@ pub(crate) fn refuse(scenario: &Scenario, judged: bool) -> Option<String> {
                    byzlab testnet up, or by nodes of their own";
         return Some(why.to_owned());
     }
-    if judged && scenario.unsigned {
-        let why = "with runtime.unsigned = true whoever has the file can ask in any client's name, so that \
-                   validity says nothing; such a network is kept up by byzlab testnet up, with \
-                   runtime.journal = false";
+    if scenario.unsigned && (judged || scenario.journal) {
+        let why = "with runtime.unsigned = true nobody judges, since every party could ask in a client's \
+                   name; set runtime.journal = false, and keep the network up with byzlab testnet up or by \
+                   nodes of their own";
         return Some(why.to_owned());
     }
     if scenario.crypto == Scheme::Ideal {

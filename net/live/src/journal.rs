@@ -19,7 +19,7 @@ use byzlab_protocols::Command;
 use crate::store::Owner;
 
 /// The version of the format.
-const FORMAT: &str = "byzlab/journal/1";
+const FORMAT: &str = "byzlab/journal/2";
 /// The longest entry: a disk full of blocks may be one.
 const MAX_ENTRY: u32 = u32::MAX - 64;
 

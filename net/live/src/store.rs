@@ -15,8 +15,9 @@ use byzlab_protocols::{
 };
 use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 
-/// The version of the format. A store of a later one is refused, not guessed at.
-pub const FORMAT: u64 = 1;
+/// The version of the format, and of what the hash of a block covers. A store of another one is refused,
+/// not guessed at.
+pub const FORMAT: u64 = 2;
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const RECORD: TableDefinition<'_, (), &[u8]> = TableDefinition::new("record");
@@ -29,9 +30,9 @@ pub enum StoreError {
     /// Another process has it.
     #[error("{0}: in use by another process; one directory belongs to one node at a time")]
     Locked(PathBuf),
-    /// Written by a later version.
-    #[error("{path}: store format {found}, and this version knows formats up to {FORMAT}")]
-    Newer {
+    /// Written by another version.
+    #[error("{path}: store format {found}, and this version of byzlab knows format {FORMAT} only")]
+    Format {
         /// The file.
         path: PathBuf,
         /// Its version.
@@ -233,7 +234,9 @@ impl Store {
         durability: Durability,
     ) -> Result<Store, StoreError> {
         let mut builder = Database::builder();
-        builder.set_check_integrity_on_open(true).set_cache_size(16 << 20);
+        // Half of it is for what a transaction writes: with less, pages are written before their time, and
+        // read again.
+        builder.set_check_integrity_on_open(true).set_cache_size(64 << 20);
         let database = builder.create(&path).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
                 StoreError::Locked(path.clone())
@@ -285,14 +288,11 @@ impl Store {
         let damaged = |why: &str| damaged(&self.path, &why);
         let format = format.try_into().map_err(|_| damaged("its format version is none"))?;
         let format = u64::from_le_bytes(format);
-        if format > FORMAT {
-            return Err(StoreError::Newer { path: self.path.clone(), found: format });
+        if format != FORMAT {
+            return Err(StoreError::Format { path: self.path.clone(), found: format });
         }
         let found = found.ok_or_else(|| damaged("it does not say whose it is"))?;
         let found = String::from_utf8(found).map_err(|_| damaged("its owner is no text"))?;
-        if format != FORMAT {
-            return Err(damaged("a format version that never was"));
-        }
         match found == wanted {
             true => Ok(()),
             false => Err(StoreError::Foreign { path: self.path.clone(), found, wanted }),

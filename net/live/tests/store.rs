@@ -168,21 +168,22 @@ fn the_record_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn a_later_format_is_refused() {
-    let folder = Folder::new("newer");
-    let (context, _) = filled(&folder);
-    let database = redb::Database::open(folder.file()).expect("a database");
-    let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
-    let transaction = database.begin_write().expect("a database");
-    let later = 7u64.to_le_bytes();
-    let mut table = transaction.open_table(meta).expect("a table");
-    table.insert("format", &later[..]).expect("a table");
-    drop(table);
-    transaction.commit().expect("there is room");
-    drop(database);
-    let error = refusal(&folder, &Owner::of::<Pbft>(&context, ME));
-    assert!(matches!(error, StoreError::Newer { found: 7, .. }), "{error}");
-    assert!(error.to_string().contains("knows formats up to 1"), "{error}");
+fn another_format_is_refused() {
+    for format in [1, 7u64] {
+        let folder = Folder::new(&format!("format-{format}"));
+        let (context, _) = filled(&folder);
+        let database = redb::Database::open(folder.file()).expect("a database");
+        let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
+        let transaction = database.begin_write().expect("a database");
+        let mut table = transaction.open_table(meta).expect("a table");
+        table.insert("format", &format.to_le_bytes()[..]).expect("a table");
+        drop(table);
+        transaction.commit().expect("there is room");
+        drop(database);
+        let error = refusal(&folder, &Owner::of::<Pbft>(&context, ME));
+        assert!(matches!(error, StoreError::Format { found, .. } if found == format), "{error}");
+        assert!(error.to_string().contains(&format!("store format {format}")), "{error}");
+    }
 }
 
 /// What is found in a store of these bytes.

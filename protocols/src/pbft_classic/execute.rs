@@ -179,13 +179,14 @@ impl PbftClassic {
             return;
         }
         fx.note(17);
-        let requests: Vec<_> = snapshot.ledger().since(&self.ledger);
+        let ledger = snapshot.ledger();
+        let requests = ledger.since(&self.ledger);
         let fresh = !requests.is_empty();
         for id in &requests {
             self.pool.remove(id);
             self.taken.remove(id);
         }
-        self.ledger = snapshot.ledger().clone();
+        self.ledger = ledger;
         self.snapshots.insert(slot, snapshot.clone());
         let raised = self.raise(stable, fx);
         if raised {

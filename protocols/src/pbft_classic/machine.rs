@@ -441,7 +441,7 @@ impl PbftClassic {
                 self.active = false;
                 return;
             }
-            self.ledger = snapshot.ledger().clone();
+            self.ledger = snapshot.ledger();
             self.saved = snapshot.slot();
             self.snapshots.insert(snapshot.slot(), snapshot.clone());
         }

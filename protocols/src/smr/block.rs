@@ -178,7 +178,7 @@ impl Block {
         Block { hash, inner: Arc::new(Inner { header, signed: Some((signed, wire)), requests }) }
     }
 
-    /// Checks a received block: signature, instance, payload, every client's signature.
+    /// Checks a received block: signature, instance, every client's signature, payload.
     ///
     /// # Errors
     /// The first of these that fails.

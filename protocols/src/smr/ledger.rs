@@ -134,7 +134,7 @@ impl Ledger {
 /// A ledger in its canonical bytes, which its digest covers. Shared: a copy costs nothing.
 #[derive(Clone)]
 pub struct Snapshot {
-    ledger: Arc<Ledger>,
+    slot: u64,
     bytes: Arc<Vec<u8>>,
     digest: Digest,
 }
@@ -144,7 +144,7 @@ impl Snapshot {
     pub fn of(ledger: &Ledger) -> Snapshot {
         let bytes = borsh::to_vec(ledger).expect("writing to a vector cannot fail");
         let digest = state_digest(&bytes);
-        Snapshot { ledger: Arc::new(ledger.clone()), bytes: Arc::new(bytes), digest }
+        Snapshot { slot: ledger.slot, bytes: Arc::new(bytes), digest }
     }
 
     /// Takes bytes for what a digest stands for. Nothing is decoded before they are known to be.
@@ -155,13 +155,13 @@ impl Snapshot {
         if state_digest(bytes) != digest {
             return Err(Reject::Malformed("the state differs from its digest"));
         }
-        let ledger = borsh::from_slice(bytes).map_err(|_| Reject::Undecodable)?;
-        Ok(Snapshot { ledger: Arc::new(ledger), bytes: bytes.clone(), digest })
+        let ledger: Ledger = borsh::from_slice(bytes).map_err(|_| Reject::Undecodable)?;
+        Ok(Snapshot { slot: ledger.slot, bytes: bytes.clone(), digest })
     }
 
     /// The last slot that it covers.
     pub fn slot(&self) -> u64 {
-        self.ledger.slot
+        self.slot
     }
 
     /// The digest of its bytes.
@@ -174,9 +174,9 @@ impl Snapshot {
         &self.bytes
     }
 
-    /// What it is of.
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+    /// What it is of, decoded: most snapshots are never needed.
+    pub fn ledger(&self) -> Ledger {
+        borsh::from_slice(&self.bytes).expect("the bytes of a ledger, or taken for one")
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
         ledger.execute(Digest([1; 32]), None, |fresh| fresh);
         let snapshot = Snapshot::of(&ledger);
         let taken = Snapshot::check(snapshot.bytes(), snapshot.digest()).unwrap();
-        assert_eq!((taken.ledger(), taken.slot()), (&ledger, 1));
+        assert_eq!((taken.ledger(), taken.slot()), (ledger.clone(), 1));
         let mut other = ledger.clone();
         other.execute(Digest([2; 32]), None, |fresh| fresh);
         let wrong = Snapshot::of(&other);

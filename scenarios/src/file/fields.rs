@@ -332,8 +332,8 @@ static RUNTIME: &[Field] = &[
         "unsigned",
         Kind::Bool,
         Default::Is("false"),
-        "Real runtimes only: requests of clients carry a keyed digest, which whoever has the file can make, \
-         and no signature; true measures what signatures cost, and nobody judges then",
+        "Real runtimes only: requests of clients carry a keyed digest, which every party could make, and no \
+         signature; true measures what signatures cost, needs journal = false, and nobody judges",
     ),
 ];
 

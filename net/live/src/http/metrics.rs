@@ -70,7 +70,11 @@ impl Collector for Node {
         page.count("store_transactions", "Transactions of the store", transactions)?;
         let context = self.port.context();
         let checked = context.committee.ring().checked() + context.clients.checked();
-        page.count("checked_signatures", "Signatures that were looked at in full", checked)?;
+        page.count(
+            "checked_signatures",
+            "Signatures, or keyed digests in their place, that were looked at in full",
+            checked,
+        )?;
         let waiting = self.port.replies().waiting() as u64;
         page.gauge("clients_waiting", "Requests whose reply somebody waits for", waiting)?;
         self.clients.as_ref().map_or(Ok(()), |clients| page.clients(clients))

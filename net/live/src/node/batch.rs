@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_rests_is_woken_by_many_bytes_and_by_nothing_less() {
+    fn whoever_rests_goes_on_once_there_are_many_bytes() {
         let backlog = Arc::new(Backlog::default());
         let here = backlog.clone();
         let rests = std::thread::spawn(move || here.rest(Duration::from_secs(3600)));

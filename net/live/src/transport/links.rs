@@ -29,7 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Refused, shared::Shared};
 
-const PROTOCOL: StreamProtocol = StreamProtocol::new("/byzlab/frames/1");
+const PROTOCOL: StreamProtocol = StreamProtocol::new("/byzlab/frames/2");
 
 /// A connection that is not let in.
 #[derive(Clone, Copy, Debug, thiserror::Error)]

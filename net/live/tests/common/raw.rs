@@ -26,7 +26,7 @@ use tokio::{
 
 use super::port;
 
-pub(crate) const FRAMES: &str = "/byzlab/frames/1";
+pub(crate) const FRAMES: &str = "/byzlab/frames/2";
 
 pub(crate) async fn tcp(address: &Multiaddr) -> io::Result<TcpStream> {
     let socket = tokio::net::TcpStream::connect(("127.0.0.1", port(address))).await?;
