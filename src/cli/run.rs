@@ -261,17 +261,14 @@ impl Suite<'_> {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(at_once).build();
         let threads = threads.map_err(|error| Failure::Usage(format!("--at-once: {error}")))?;
         while jobs.peek().is_some() && !INTERRUPTED.load(Ordering::SeqCst) {
-            // Real networks get the machine for themselves.
-            let most = if at_once == 0 { CHUNK } else { at_once * at_once.min(8) };
-            let chunk: Vec<_> = jobs.by_ref().take(most).collect();
-            let all = || {
-                chunk.par_iter().with_max_len(1).map(|job| {
-                    let run = if goes_on() { self.one(job) } else { Ok(None) };
-                    progress.inc(1);
-                    run
-                })
+            let most = match at_once {
+                0 => CHUNK,
+                1 => 1,
+                // The longest of them is waited for.
+                many => many * 32,
             };
-            let runs: Vec<Made> = threads.install(|| all().collect());
+            let chunk: Vec<_> = jobs.by_ref().take(most).collect();
+            let runs = threads.install(|| self.all(&chunk, &progress));
             for (job, run) in chunk.iter().zip(runs) {
                 let (scenario, run) = match run {
                     Ok(Some(made)) => made,
@@ -320,6 +317,15 @@ impl Suite<'_> {
             write(file, xml.as_bytes())?;
         }
         Ok(status)
+    }
+
+    fn all(&self, jobs: &[Job<'_>], progress: &ProgressBar) -> Vec<Made> {
+        let one = |job| {
+            let run = if goes_on() { self.one(job) } else { Ok(None) };
+            progress.inc(1);
+            run
+        };
+        jobs.par_iter().with_max_len(1).map(one).collect()
     }
 
     fn one(&self, job: &Job<'_>) -> Made {
