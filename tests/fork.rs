@@ -150,6 +150,7 @@ fn world<P: Attack>(scenario: &Scenario, attack: &str) -> World<P> {
             duplicate: spec.duplicate,
             seed: scenario.seed,
         },
+        real: None,
         environment: Environment { cuts: Vec::new(), crashes: scenario.crashes.clone() },
         rules: Vec::new(),
         corrupted: scenario.traitors(),

@@ -73,6 +73,18 @@ pub struct Verdict {
     pub reasons: Vec<String>,
     /// How the run broke its model, if it did.
     pub out_of_model: Option<String>,
+    /// How late the real network was on which it ran.
+    pub late: Late,
+}
+
+/// How much later a real network was than its scenario says.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Late {
+    /// Whether it broke the model, and not the scenario: whatever stands on Δ shows nothing.
+    pub broke_model: bool,
+    /// What was later by more than the quarter of Δ that is kept free for it, if something was: an
+    /// attack may miss by that.
+    pub slow: Option<String>,
 }
 
 /// Watches a run and judges it.
@@ -94,6 +106,8 @@ pub struct Judge {
     honest: PartySet,
     judged: PartySet,
     out_of_model: Option<String>,
+    /// What a real network did that is not in the scenario.
+    late: Late,
     /// Lines of the pseudo-code that fired at honest parties.
     noted: Vec<u64>,
 }
@@ -118,6 +132,7 @@ impl Judge {
             honest: plan.honest,
             judged,
             out_of_model: None,
+            late: Late::default(),
             noted: vec![0; about.lines.len() + 1],
         }
     }
@@ -125,6 +140,11 @@ impl Judge {
     /// Takes in proofs of guilt that were found after the run.
     pub(crate) fn accuse(&mut self, evidence: &[Evidence], at: Time) {
         evidence.iter().for_each(|evidence| self.accountability.accuse(evidence, at, None));
+    }
+
+    /// Learns how late a real network was.
+    pub(crate) fn excuse(&mut self, late: Late) {
+        self.late = late;
     }
 
     /// What was found of agreement so far.
@@ -181,6 +201,7 @@ impl Judge {
             fired: self.fired.counts().to_vec(),
             reasons: Vec::new(),
             out_of_model: self.out_of_model.clone(),
+            late: self.late.clone(),
         };
         for (property, found) in Property::ALL.into_iter().zip(found) {
             verdict.property(scenario, property, found, self.plan.deadline);
@@ -231,10 +252,12 @@ impl Verdict {
                     found.finding.name(),
                     expected.name()
                 );
-                // Where agreement stands on Δ, as in synchrony, a late message excuses all.
+                // Where agreement stands on Δ, as in synchrony, a late message excuses all. What was to
+                // fall and did not is an attack that may have come late.
                 let stands = scenario.network.model == Model::Synchrony;
                 let safety = property != Property::Termination && !stands;
-                if safety { self.fail(reason) } else { self.miss(scenario, reason) }
+                let missed = found.finding != Finding::Violated && self.late.slow.is_some();
+                self.fail_unless(missed || (!safety && self.is_excused(scenario)), reason);
             }
             None => {}
         }
@@ -256,26 +279,35 @@ impl Verdict {
         self.reasons.push(reason);
     }
 
-    /// A run that broke its model without being meant to shows nothing by what it missed.
-    fn miss(&mut self, scenario: &Scenario, reason: String) {
-        if self.out_of_model.is_none() || scenario.expect.label.is_some() {
+    /// Not as expected, unless there is an excuse: then nothing can be told.
+    fn fail_unless(&mut self, excused: bool, reason: String) {
+        if !excused {
             return self.fail(reason);
         }
         self.doubt();
         self.reasons.push(reason);
     }
 
+    /// A run that broke its model without being meant to shows nothing by what it missed.
+    fn is_excused(&self, scenario: &Scenario) -> bool {
+        self.late.broke_model || (self.out_of_model.is_some() && scenario.expect.label.is_none())
+    }
+
     fn compare(&mut self, scenario: &Scenario, metrics: &Metrics) {
         let expect = &scenario.expect;
+        let missed = self.late.slow.is_some() || self.is_excused(scenario);
         if expect.fired {
             let idle: Vec<_> = self.fired.iter().filter(|fired| fired.count == 0).collect();
             let idle: Vec<_> = idle.into_iter().map(idle_reason).collect();
-            idle.into_iter().for_each(|reason| self.miss(scenario, reason));
+            idle.into_iter().for_each(|reason| self.fail_unless(missed, reason));
         }
         match (&expect.label, &self.out_of_model) {
             (Some(label), _) if label == self.label => {}
             (Some(label), _) => {
-                self.fail(format!("the run is {}, expected: {label}", self.label));
+                let why =
+                    self.out_of_model.as_ref().map_or(String::new(), |why| format!(": {why}"));
+                let reason = format!("the run is {}, expected: {label}{why}", self.label);
+                self.fail_unless(self.late.broke_model, reason);
             }
             (None, Some(why)) => {
                 self.reasons.push(format!("the scenario broke its model: {why}"));
@@ -290,7 +322,9 @@ impl Verdict {
             let mut expected = expected.clone();
             expected.sort_unstable();
             if accused != expected {
-                self.fail(format!("accused: {}, expected: {}", list(&accused), list(&expected)));
+                let (accused, expected) = (list(&accused), list(&expected));
+                let reason = format!("accused: {accused}, expected: {expected}");
+                self.fail_unless(self.late.slow.is_some(), reason);
             }
         }
         let (fewest, most) = metrics.messages_per_decision;
@@ -305,8 +339,14 @@ impl Verdict {
             {
                 let measured =
                     if low == high { low.to_string() } else { format!("{low} to {high}") };
-                self.miss(scenario, format!("{name}: {measured}, expected: {expected}"));
+                let reason = format!("{name}: {measured}, expected: {expected}");
+                self.fail_unless(missed, reason);
             }
+        }
+        if let Some(slow) =
+            self.late.slow.as_ref().filter(|_| self.outcome == Outcome::Inconclusive)
+        {
+            self.reasons.push(slow.clone());
         }
     }
 }

@@ -10,6 +10,7 @@ mod file;
 mod judge;
 mod metrics;
 mod registry;
+mod rehearse;
 mod run;
 mod scenario;
 mod setup;
@@ -30,9 +31,10 @@ pub use file::{
     Document, FILE, MAX_FILE_BYTES, Names, Problem, ProblemJson, Problems, expected, explain,
     parse_range, parse_seed, parse_span, schema, suggest,
 };
-pub use judge::{Judge, Outcome, PropertyVerdict, Verdict};
+pub use judge::{Judge, Late, Outcome, PropertyVerdict, Verdict};
 pub use metrics::{KindCosts, Latency, Metrics, PartyCosts};
 pub use registry::{AttackInfo, Entry, Registry};
+pub use rehearse::{Rehearsed, rehearse};
 pub use run::{Explored, Options, Remains, Run, SIM, StoppedBy, Timing, conclude, prepare};
 pub use scenario::{
     AttackSpec, Compare, Demand, Expect, Fault, Finding, NetworkSpec, Property, ProtocolChoice,

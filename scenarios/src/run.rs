@@ -7,7 +7,7 @@ use byzlab_protocols::{Attack, Packet, Time};
 use byzlab_sim::{Mind, Outcome as Ended, Setup, World, minds};
 use byzlab_trace::{EventId, Observer, Record, TraceWriter};
 
-use crate::{Finding, Judge, KeySource, Metrics, Scenario, Verdict, search::Coverage, setup};
+use crate::{Finding, Judge, KeySource, Late, Metrics, Scenario, Verdict, search::Coverage, setup};
 
 /// The name of the simulator in reports.
 pub const SIM: &str = "sim";
@@ -21,6 +21,9 @@ pub struct Options {
     pub clock: Option<fn() -> Duration>,
     /// Whether somebody wants the run to end: asked now and then while it is simulated.
     pub interrupted: Option<fn() -> bool>,
+    /// What a real network would add is rehearsed: each number is another rehearsal. Over real networks
+    /// it means nothing.
+    pub rehearsal: Option<u64>,
 }
 
 /// Why a run ended.
@@ -114,6 +117,8 @@ pub struct Remains {
     pub runtime: &'static str,
     /// Those who watched it.
     pub observers: Vec<Box<dyn Observer>>,
+    /// How late the network was that was really there.
+    pub late: Late,
     /// Why it ended.
     pub stopped_by: StoppedBy,
     /// When it ended, in the scenario's time.
@@ -136,6 +141,7 @@ pub fn conclude<P: Attack, E>(
     witnessed: impl FnOnce() -> Result<Vec<Arc<Packet<P>>>, E>,
 ) -> Result<Run, E> {
     let Watched { mut judge, trace, .. } = Watched::of(remains.observers);
+    judge.excuse(remains.late);
     if must_accuse(scenario, &judge) {
         let evidence = P::forensics(judge.context(), &witnessed()?);
         judge.accuse(&evidence, remains.end);
@@ -164,10 +170,11 @@ fn must_accuse(scenario: &Scenario, judge: &Judge) -> bool {
 pub(crate) fn run<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], options: &Options) -> Run {
     let started = options.clock.map(|clock| clock());
     let watch = |purpose| simulate(scenario, minds, purpose, options.interrupted);
-    let (mut watched, mut ended) = watch(Purpose { trace: options.trace, ..Purpose::JUDGE });
+    let judged = Purpose { rehearsal: options.rehearsal, ..Purpose::JUDGE };
+    let (mut watched, mut ended) = watch(Purpose { trace: options.trace, ..judged });
     let mut nondeterministic = false;
     if must_accuse(scenario, &watched.judge) {
-        let (again, second) = watch(Purpose { witness: true, ..Purpose::JUDGE });
+        let (again, second) = watch(Purpose { witness: true, ..judged });
         if second.stopped_by == StoppedBy::Interrupt {
             ended.stopped_by = StoppedBy::Interrupt;
         } else {
@@ -234,10 +241,13 @@ struct Purpose {
     witness: bool,
     /// To learn where it goes.
     explore: bool,
+    /// To rehearse a real network.
+    rehearsal: Option<u64>,
 }
 
 impl Purpose {
-    const JUDGE: Purpose = Purpose { trace: false, witness: false, explore: false };
+    const JUDGE: Purpose =
+        Purpose { trace: false, witness: false, explore: false, rehearsal: None };
 }
 
 /// How a simulated run ended.
@@ -325,6 +335,9 @@ fn prepared<P: Attack>(
     }
     made.setup.show = purpose.trace || purpose.explore;
     made.setup.witness = purpose.witness;
+    if let Some(number) = purpose.rehearsal {
+        made.setup.rehearse(number);
+    }
     (made.setup, made.plan.stop.time)
 }
 

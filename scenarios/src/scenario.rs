@@ -207,6 +207,14 @@ pub struct Expect {
     pub lost_views: Option<u64>,
 }
 
+impl Expect {
+    /// The same, but for what a run costs.
+    #[must_use]
+    pub fn without_costs(&self) -> Expect {
+        Expect { hops: None, messages: None, lost_views: None, ..self.clone() }
+    }
+}
+
 /// What a comparison crosses.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Compare {

@@ -78,6 +78,7 @@ pub(crate) fn make<P: Attack>(scenario: &Scenario, minds: &[Mind<P>], keys: &Key
             duplicate: spec.duplicate,
             seed: scenario.seed,
         },
+        real: None,
         environment: Environment { cuts: scenario.cuts.clone(), crashes: scenario.crashes.clone() },
         rules: rules(scenario),
         requests: demand.arrivals,

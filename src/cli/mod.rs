@@ -91,6 +91,16 @@ pub(crate) enum Failure {
     Internal(String),
 }
 
+impl Failure {
+    /// Whether others can be run all the same.
+    fn is_of_one_run(&self) -> bool {
+        #[cfg(feature = "live")]
+        return matches!(self, Failure::Environment(_) | Failure::Internal(_));
+        #[cfg(not(feature = "live"))]
+        false
+    }
+}
+
 impl From<Box<Problems>> for Failure {
     fn from(problems: Box<Problems>) -> Self {
         Failure::Files(vec![*problems])

@@ -8,17 +8,18 @@ use std::{
 
 use byzlab_crypto::Scheme;
 use byzlab_scenarios::{
-    Document, EvidenceFile, Options, Outcome, Registry, Run, SIM, Scenario, StoppedBy,
+    Document, EvidenceFile, Options, Outcome, Registry, Rehearsed, Run, SIM, Scenario, StoppedBy,
     compare::quoted,
     explain,
     page::{AboutRun, Shown, page},
+    rehearse,
     report::{Report, json, junit, summary, text},
 };
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
 
-use super::{Failure, Status, input, network, output::Output};
+use super::{Failure, Status, input, network, output::Output, tell};
 use crate::Lab;
 
 /// Arguments of `byzlab run`.
@@ -37,6 +38,9 @@ pub(crate) struct RunArgs {
     /// for each party.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "sim")]
     runtime: Vec<Runtime>,
+    /// So many runs at a time over real networks: most of each is waiting.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
+    at_once: u64,
     /// Set a value, as it would stand in the file: --set network.gst='"2s"'.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -94,15 +98,28 @@ pub(crate) fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
 /// So many runs are made before their results are printed: bounds memory.
 const CHUNK: usize = 4096;
 
+/// A run over a real network that was too slow is made so often at the most, each time with a scale
+/// that is so much larger.
+const AGAIN: u32 = 3;
+const STRETCH: u64 = 3;
+const MOST_SCALE: u64 = 1000;
+
 /// A run of more messages is not made again to be drawn.
 const DRAWN: u64 = 200_000;
 
 /// Set by the first interrupt: what is running ends, nothing new begins.
 pub(crate) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// A file that is run.
+struct Kept {
+    document: Document,
+    path: PathBuf,
+    /// Whether real networks can be expected to cost what it says.
+    costs: bool,
+}
+
 struct Job<'a> {
-    document: &'a Document,
-    path: &'a Path,
+    kept: &'a Kept,
     seed: Option<u64>,
     runtime: Runtime,
 }
@@ -110,7 +127,8 @@ struct Job<'a> {
 pub(crate) fn run(args: &RunArgs, lab: &Lab, output: &mut Output) -> Result<Status, Failure> {
     let registry = lab.registry();
     let files = input::files(&args.paths)?;
-    let (documents, files) = documents(args, &files, registry, output)?;
+    let documents = documents(args, &files, registry, output)?;
+    let documents = rehearsed(args, documents, registry, output)?;
     for file in [&args.junit, &args.trace, &args.report, &args.evidence].into_iter().flatten() {
         probe(file)?;
     }
@@ -124,11 +142,11 @@ pub(crate) fn run(args: &RunArgs, lab: &Lab, output: &mut Output) -> Result<Stat
         }
     }
     // One after the other, however many: a range of seeds is never held in memory.
-    let jobs = documents.iter().zip(&files).flat_map(|(document, path)| {
+    let jobs = documents.iter().flat_map(|kept| {
         let (start, end) = args.seeds.unwrap_or((0, 1));
         let seeds = (start..end).map(|seed| args.seeds.map_or(args.seed, |_| Some(seed)));
         seeds.flat_map(move |seed| {
-            args.runtime.iter().map(move |runtime| Job { document, path, seed, runtime: *runtime })
+            args.runtime.iter().map(move |runtime| Job { kept, seed, runtime: *runtime })
         })
     });
     catch_interrupts();
@@ -141,8 +159,8 @@ fn documents(
     files: &[PathBuf],
     registry: &Registry,
     output: &Output,
-) -> Result<(Vec<Document>, Vec<PathBuf>), Failure> {
-    let (mut documents, mut kept, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+) -> Result<Vec<Kept>, Failure> {
+    let (mut kept, mut wrong) = (Vec::new(), Vec::new());
     for file in files {
         let document = input::document(file, &args.set, registry).and_then(|document| {
             let scenario = document.resolve(args.seed, registry)?;
@@ -156,10 +174,7 @@ fn documents(
             Ok(document)
         });
         match document {
-            Ok(document) => {
-                documents.push(document);
-                kept.push(file.clone());
-            }
+            Ok(document) => kept.push(Kept { document, path: file.clone(), costs: true }),
             // What was not named itself is left out.
             Err(Failure::CannotHonour(why)) if !args.paths.contains(file) => {
                 output.note(&format!("left out: {why}"));
@@ -168,7 +183,43 @@ fn documents(
             Err(other) => return Err(other),
         }
     }
-    if wrong.is_empty() { Ok((documents, kept)) } else { Err(Failure::Files(wrong)) }
+    if wrong.is_empty() { Ok(kept) } else { Err(Failure::Files(wrong)) }
+}
+
+/// What hangs on exact times is left out, where it was not named itself, before anything is run over
+/// a real network.
+fn rehearsed(
+    args: &RunArgs,
+    documents: Vec<Kept>,
+    registry: &Registry,
+    output: &Output,
+) -> Result<Vec<Kept>, Failure> {
+    let Some(real) = args.runtime.iter().find(|runtime| **runtime != Runtime::Sim) else {
+        return Ok(documents);
+    };
+    let shows = |kept: &Kept| -> Result<Rehearsed, Failure> {
+        let scenario = kept.document.resolve(args.seed, registry)?;
+        let entry = registry.get(scenario.protocol.about.name);
+        let entry = entry.filter(|_| goes_on() && !args.paths.contains(&kept.path));
+        Ok(entry.map_or(Rehearsed::Same, |entry| rehearse(entry, &scenario)))
+    };
+    let shown = documents.par_iter().map(shows).collect::<Result<Vec<_>, _>>()?;
+    let mut kept = Vec::new();
+    for (document, shown) in documents.into_iter().zip(shown) {
+        let (file, runtime) = (document.document.file.clone(), real.name());
+        match shown {
+            Rehearsed::Same => kept.push(document),
+            Rehearsed::CostsDiffer(why) => {
+                output.note(&format!("{file}: --runtime {runtime} does not look at its costs: {why}"));
+                kept.push(Kept { costs: false, ..document });
+            }
+            Rehearsed::Differs(why) => output.note(&format!(
+                "left out: {file}: --runtime {runtime} cannot honour this: it hangs on exact times, or on \
+                 traitors that act as one: {why}"
+            )),
+        }
+    }
+    Ok(kept)
 }
 
 /// Whether nobody has interrupted.
@@ -203,21 +254,33 @@ impl Suite<'_> {
         let mut status = Status::Expected;
         let mut outcomes: Vec<(Outcome, String)> = Vec::new();
         let mut kept = Vec::new();
+        // Real networks get the machine for themselves, unless it is to be shared; the threads of 0 are
+        // as many as there are cores.
+        let sim = self.args.runtime == [Runtime::Sim];
+        let at_once = if sim { 0 } else { self.args.at_once as usize };
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(at_once).build();
+        let threads = threads.map_err(|error| Failure::Usage(format!("--at-once: {error}")))?;
         while jobs.peek().is_some() && !INTERRUPTED.load(Ordering::SeqCst) {
-            // Real networks get the machine for themselves.
-            let most = if self.args.runtime == [Runtime::Sim] { CHUNK } else { 1 };
+            let most = match at_once {
+                0 => CHUNK,
+                1 => 1,
+                // The longest of them is waited for.
+                many => many * 32,
+            };
             let chunk: Vec<_> = jobs.by_ref().take(most).collect();
-            let runs: Vec<Made> = chunk
-                .par_iter()
-                .map(|job| {
-                    let run = if goes_on() { self.one(job) } else { Ok(None) };
-                    progress.inc(1);
-                    run
-                })
-                .collect();
+            let runs = threads.install(|| self.all(&chunk, &progress));
             for (job, run) in chunk.iter().zip(runs) {
-                let Some((scenario, run)) = run? else { continue };
-                let repeat = repeat(self.args, job, scenario.seed);
+                let (scenario, run) = match run {
+                    Ok(Some(made)) => made,
+                    Ok(None) => continue,
+                    // The others are run all the same.
+                    Err(failure) if self.total > 1 && failure.is_of_one_run() => {
+                        status = status.worse(tell(&failure, self.args.json, self.output));
+                        continue;
+                    }
+                    Err(failure) => return Err(failure),
+                };
+                let repeat = repeat(self.args, job, &scenario);
                 status = status.worse(Status::of(run.verdict.outcome));
                 if run.nondeterministic {
                     status = status.worse(Status::Internal);
@@ -256,13 +319,23 @@ impl Suite<'_> {
         Ok(status)
     }
 
+    fn all(&self, jobs: &[Job<'_>], progress: &ProgressBar) -> Vec<Made> {
+        let one = |job| {
+            let run = if goes_on() { self.one(job) } else { Ok(None) };
+            progress.inc(1);
+            run
+        };
+        jobs.par_iter().with_max_len(1).map(one).collect()
+    }
+
     fn one(&self, job: &Job<'_>) -> Made {
         let registry = self.lab.registry();
-        let scenario = job.document.resolve(job.seed, registry)?;
+        let mut scenario = job.kept.document.resolve(job.seed, registry)?;
         let options = Options {
             trace: self.records(),
             clock: self.args.timing.then_some(clock),
             interrupted: Some(|| !goes_on()),
+            rehearsal: None,
         };
         let run = if job.runtime == Runtime::Sim {
             let run = self.simulated(&scenario, &options);
@@ -271,15 +344,16 @@ impl Suite<'_> {
             }
             run
         } else {
-            let text = explain(job.document, &scenario, registry);
-            let options = self.drawable(options);
-            match network::run(self.lab, job.runtime, &scenario, &text, options)? {
-                Some(run) => run,
+            match self.over_a_network(job, scenario, self.drawable(options))? {
+                Some((last, run)) => {
+                    scenario = last;
+                    run
+                }
                 None => return Ok(None),
             }
         };
         if self.records() {
-            let repeat = repeat(self.args, job, scenario.seed);
+            let repeat = repeat(self.args, job, &scenario);
             self.recorded(&scenario, &run, repeat)?;
         }
         if let Some(file) = &self.args.evidence {
@@ -287,6 +361,31 @@ impl Suite<'_> {
             write(file, evidence.text().as_bytes())?;
         }
         Ok(Some((scenario, run)))
+    }
+
+    /// Runs over a real network. If the machine was too slow for its scale to tell anything, the run is
+    /// made again with a larger one.
+    fn over_a_network(&self, job: &Job<'_>, mut scenario: Scenario, options: Options) -> Made {
+        let registry = self.lab.registry();
+        let mut document = job.kept.document.clone();
+        for again in (0..AGAIN).rev() {
+            let text = explain(&document, &scenario, registry);
+            if !job.kept.costs {
+                scenario.expect = scenario.expect.without_costs();
+            }
+            let run = network::run(self.lab, job.runtime, &scenario, &text, options)?;
+            let Some(run) = run else { return Ok(None) };
+            let slow = run.verdict.late.slow.as_ref();
+            let untold = run.verdict.outcome == Outcome::Inconclusive && again > 0 && goes_on();
+            let Some(why) = slow.filter(|_| untold) else { return Ok(Some((scenario, run))) };
+            let scale = scenario.scale.saturating_mul(STRETCH).min(MOST_SCALE);
+            let (file, runtime) = (&scenario.file, job.runtime.name());
+            self.output
+                .note(&format!("{file}: --runtime {runtime}: {why}; again with scale {scale}"));
+            document = document.with(&format!("runtime.scale = {scale}"), registry)?;
+            scenario = document.resolve(job.seed, registry)?;
+        }
+        Ok(None)
     }
 
     fn simulated(&self, scenario: &Scenario, options: &Options) -> Run {
@@ -370,14 +469,18 @@ pub(crate) fn progress(runs: u64) -> ProgressBar {
 }
 
 /// The line that gives the same run again.
-fn repeat(args: &RunArgs, job: &Job<'_>, seed: u64) -> String {
-    let file = quoted(&job.path.display().to_string());
+fn repeat(args: &RunArgs, job: &Job<'_>, scenario: &Scenario) -> String {
+    let (file, seed) = (quoted(&job.kept.path.display().to_string()), scenario.seed);
     let mut line = format!("byzlab run {file} --seed {seed}");
     if job.runtime != Runtime::Sim {
         line.push_str(&format!(" --runtime {}", job.runtime.name()));
     }
     for set in &args.set {
         line.push_str(&format!(" --set {}", quoted(set)));
+    }
+    let scale = format!("runtime.scale={}", scenario.scale);
+    if job.runtime != Runtime::Sim && scenario.scale > 1 && !args.set.contains(&scale) {
+        line.push_str(&format!(" --set {scale}"));
     }
     line
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use byzlab_crypto::PartyId;
 use byzlab_live::{Faults, Home, Owner, Parts, Replay, Replayed, journal, replay};
 use byzlab_protocols::Attack;
-use byzlab_scenarios::{Remains, Run, Scenario, StoppedBy, Timing, conclude};
+use byzlab_scenarios::{Late, Remains, Run, Scenario, StoppedBy, Timing, conclude};
 use byzlab_sim::{Outcome, Setup};
 
 use super::LiveError;
@@ -67,6 +67,7 @@ pub(crate) fn judge<P: Attack>(
     let remains = Remains {
         runtime: ended.runtime,
         observers: replayed.observers,
+        late: Late { broke_model: replayed.late, slow: replayed.slow },
         stopped_by,
         end: if late { replayed.end.max(limit) } else { replayed.end },
         timing: Timing {

@@ -19,7 +19,8 @@ use byzlab::{
         pbft::Pbft, pbft_classic::PbftClassic,
     },
     scenarios::{
-        Finding, KeySource, Options, Property, Remains, Run, Scenario, StoppedBy, Timing, conclude,
+        Finding, KeySource, Late, Options, Property, Remains, Run, Scenario, StoppedBy, Timing,
+        conclude,
         linearizable::{Action, Linearizable, Operation, check},
         prepare,
     },
@@ -230,6 +231,7 @@ impl<P: Attack> Fleet<P> {
         let remains = Remains {
             runtime: "memory",
             observers: replayed.observers,
+            late: Late { broke_model: replayed.late, slow: replayed.slow },
             stopped_by: StoppedBy::Decisions,
             end: replayed.end,
             timing: Timing { elapsed: Duration::ZERO, deliveries: 0, checked: 0 },

@@ -8,6 +8,7 @@ mod kills;
 mod library;
 mod machines;
 mod overload;
+mod ports;
 mod trouble;
 mod up;
 

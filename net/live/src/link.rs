@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use byzlab_crypto::PartyId;
-use byzlab_protocols::{Probability, Protocol, Span, Tag, Target, Time};
+use byzlab_protocols::{Probability, Protocol, Tag, Target, Time};
 use byzlab_sim::{Action, Environment, MessageRule, Network, Setup};
 
 use crate::{Clock, Line, Losses, Shaper};
@@ -53,7 +53,7 @@ impl Faults {
     /// The fault layer of a party: a quarter of Δ is left for the network that is really there.
     pub(crate) fn shaper(&self, own: PartyId, n: usize) -> Shaper {
         let Faults { network, environment, rules } = self.clone();
-        let slack = Span(network.delta.0 / 4);
+        let slack = network.slack();
         Shaper::new(own, n, network, environment, rules, slack)
     }
 }
@@ -131,7 +131,7 @@ pub trait Link: Send + 'static {
 #[cfg(test)]
 mod tests {
     use byzlab_crypto::Digest;
-    use byzlab_protocols::{BeforeGst, Model, View};
+    use byzlab_protocols::{BeforeGst, Model, Span, View};
     use byzlab_sim::Delay;
 
     use super::*;

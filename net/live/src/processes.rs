@@ -20,7 +20,7 @@ use crate::{
     clients::Network,
     loopback,
     process::{Order, Start, Word, parting},
-    threads::{lead, others},
+    threads::{again, lead, others},
     unix_ns,
 };
 
@@ -340,13 +340,24 @@ impl Processes {
         if disk == DiskAfter::Lost {
             home.lose_disk().map_err(|error| FleetError::Folder(home.disk(), error))?;
         }
-        let address = self.addresses.get(&party).cloned().unwrap_or_else(loopback);
-        let mut process = self.spawn(party, &address)?;
-        process.said().status = shown;
-        process.tell(&Order::Meet(self.addresses.clone()));
+        let before = self.addresses.get(&party).cloned();
+        // Whoever keeps a network up has told others of the port, and waits until it is free.
+        let kept = before.clone().filter(|_| self.services.is_some());
+        let address = kept.unwrap_or_else(|| again(before.as_ref()));
+        let moved = before.as_ref() != Some(&address);
         let seats = PartyId::all(self.seats.len()).zip(&self.seats);
         let up = seats.filter(|(_, seat)| seat.is_ok()).map(|(party, _)| party).collect();
-        let network = self.network.clone();
+        let process = self.spawn(party, &address)?;
+        process.said().status = shown;
+        self.seats[party.index()] = Ok(process);
+        if moved {
+            let found = self.hear(party, &|| true, |said| said.address.clone())?;
+            self.addresses.insert(party, found);
+        }
+        let meet = Order::Meet(self.addresses.clone());
+        self.up().for_each(|process| process.tell(&meet));
+        let (network, groups) = (self.network.clone(), self.groups.clone());
+        let Ok(process) = &mut self.seats[party.index()] else { return Ok(()) };
         process.tell(&Order::Start(Box::new(Start {
             at: self.start_ns,
             first,
@@ -354,8 +365,7 @@ impl Processes {
             up,
             network,
         })));
-        process.tell(&Order::Sever(others(&self.groups, party).iter().collect()));
-        self.seats[party.index()] = Ok(process);
+        process.tell(&Order::Sever(others(&groups, party).iter().collect()));
         Ok(())
     }
 

@@ -60,6 +60,10 @@ pub struct Replayed<P: Protocol> {
     pub deliveries: u64,
     /// Whether honest code panicked.
     pub panicked: bool,
+    /// Whether the network that was really there broke the model, and not the scenario.
+    pub late: bool,
+    /// What was later by more than the quarter of Δ that is kept free for it, if something was.
+    pub slow: Option<String>,
 }
 
 /// The journals are not those of a run of this code.
@@ -108,6 +112,10 @@ struct Sent {
     to: Target,
     digest: Digest,
     done: PartySet,
+    /// For whom the scenario itself breaks the model.
+    meant: PartySet,
+    /// When it was to arrive at each of its receivers.
+    due: Box<[(PartyId, Time)]>,
 }
 
 /// What the recorder and the network know; apart from the seats, since a step borrows one.
@@ -124,6 +132,10 @@ struct Scene<P: Protocol> {
     witnessed: Option<Vec<Arc<Packet<P>>>>,
     deliveries: u64,
     now: Time,
+    /// Whether the network that was really there broke the model.
+    late: bool,
+    /// What it did late enough for an attack to miss.
+    slow: Option<String>,
     /// When each party was down.
     down: Vec<Vec<(Time, Time)>>,
 }
@@ -145,14 +157,17 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
         witnessed: replay.witness.then(Vec::new),
         deliveries: 0,
         now: Time::ZERO,
+        late: replay.known.is_some(),
+        slow: replay.known.clone(),
         down: Vec::new(),
     };
     scene.shapers = PartyId::all(n).map(|party| scene.shaper(party)).collect();
     let seats = PartyId::all(n).zip(replay.lives).map(|(party, lives)| {
         let crashes = scene.faults.environment.crashes.iter().filter(|crash| crash.party == party);
-        Seat::new(lives, crashes)
+        Seat::new(lives, crashes, scene.faults.network.slack())
     });
     let seats = seats.collect::<Result<Vec<Seat<P>>, _>>()?;
+    scene.slow = scene.slow.or_else(|| seats.iter().find_map(|seat| seat.slow.clone()));
     scene.down = seats.iter().map(|seat| seat.down.clone()).collect();
     if let Some(known) = &replay.known {
         scene.begin(Time::ZERO);
@@ -169,10 +184,10 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
     if !panicked {
         stage.scene.missing(&stage.seats);
     }
-    let Scene { recorder, witnessed, now, deliveries, .. } = stage.scene;
+    let Scene { recorder, witnessed, now, deliveries, late, slow, .. } = stage.scene;
     let observers = recorder.into_observers();
     let witnessed = witnessed.unwrap_or_default();
-    Ok(Replayed { observers, witnessed, end: now, deliveries, panicked })
+    Ok(Replayed { observers, witnessed, end: now, deliveries, panicked, late, slow })
 }
 
 struct Stage<P: Protocol> {
@@ -337,10 +352,19 @@ impl<P: Protocol> Scene<P> {
         self.recorder.event(to, What::OutOfModel, Detail::Text(&text));
     }
 
+    /// Something that is not in the scenario broke the model.
+    fn disturbed(&mut self, party: PartyId, text: &str) {
+        self.late = true;
+        self.slow.get_or_insert_with(|| text.to_owned());
+        self.recorder.event(party, What::OutOfModel, Detail::Text(text));
+    }
+
     /// An honest party wrote nothing down.
     fn absent(&mut self, party: PartyId) {
-        let text = format!("party {party} never took part, which is not in the scenario");
-        self.recorder.event(party, What::OutOfModel, Detail::Text(&text));
+        self.disturbed(
+            party,
+            &format!("party {party} never took part, which is not in the scenario"),
+        );
     }
 
     /// An honest party went down.
@@ -351,8 +375,7 @@ impl<P: Protocol> Scene<P> {
             Ending::Stopped => "was stopped and started again",
             Ending::Killed => "went down",
         };
-        let text = format!("party {party} {what}, which is not in the scenario");
-        self.recorder.event(party, What::OutOfModel, Detail::Text(&text));
+        self.disturbed(party, &format!("party {party} {what}, which is not in the scenario"));
     }
 
     /// A runtime had no room for messages between honest parties.
@@ -362,7 +385,7 @@ impl<P: Protocol> Scene<P> {
                 "the runtime of party {own} lost {frames} messages to or from party {peer} for lack of \
                  room"
             );
-            self.recorder.event(own, What::OutOfModel, Detail::Text(&text));
+            self.disturbed(own, &text);
         }
     }
 
@@ -381,6 +404,8 @@ impl<P: Protocol> Scene<P> {
             Some(sent) => {
                 sent.done.insert(to);
                 let (event, hops, at) = (sent.event, sent.hops, sent.at);
+                let meant = sent.meant.contains(to);
+                let due = sent.due.iter().find(|(party, _)| *party == to).map(|(_, due)| *due);
                 let mut awaited = receivers(sent.to, from, self.n);
                 if self.once && awaited.all(|party| sent.done.contains(party)) {
                     self.sends.remove(&(from, id));
@@ -391,8 +416,10 @@ impl<P: Protocol> Scene<P> {
                 if self.are_honest(from, to) && !bound.allows(self.now) && !down {
                     let why =
                         format!("a message arrived at {}, later than the model allows", self.now);
+                    self.late |= !meant;
                     self.broken(from, to, at, &why);
                 }
+                self.took(from, to, at, due);
                 (event, hops)
             }
             // A corrupted party may number what it sends as it likes.
@@ -411,6 +438,19 @@ impl<P: Protocol> Scene<P> {
         Ok(packet)
     }
 
+    /// How much later a message arrives than the scenario says.
+    fn took(&mut self, from: PartyId, to: PartyId, at: Time, due: Option<Time>) {
+        let Some(due) = due.filter(|_| self.slow.is_none()) else { return };
+        let down = |party| self.is_down_within(party, at, self.now);
+        if self.now > due.after(self.faults.network.slack()) && !down(from) && !down(to) {
+            let late = self.now.since(due);
+            let text = format!(
+                "a message from {from} to {to}, sent at {at}, took {late} more than it was to"
+            );
+            self.slow = Some(text);
+        }
+    }
+
     /// What should have arrived and did not.
     fn missing(&mut self, seats: &[Seat<P>]) {
         let mut late = Vec::new();
@@ -424,12 +464,17 @@ impl<P: Protocol> Scene<P> {
                 let seat = &seats[to.index()];
                 let there = latest < seat.end() && !self.is_down_within(to, sent.at, latest);
                 if there && self.are_honest(*from, to) && !sent.done.contains(to) {
-                    late.push((*from, to, sent.at));
+                    late.push((*from, to, sent.at, sent.meant.contains(to)));
                 }
             }
         }
         self.recorder.begin(self.now);
-        for (from, to, at) in late {
+        for (from, to, at, meant) in late {
+            if !meant {
+                self.late = true;
+                self.slow
+                    .get_or_insert_with(|| format!("a message from {from} to {to} did not arrive"));
+            }
             self.broken(from, to, at, "a message did not arrive in the time that the model allows");
         }
     }
@@ -453,10 +498,12 @@ impl<P: Protocol> Output<P> for Hear<'_, P> {
         let (scene, from) = (&mut *self.scene, self.party);
         let others = receivers(to, from, scene.n).count();
         let (event, hops) = scene.recorder.sent(from, to, &*packet, others);
-        let mut done = PartySet::EMPTY;
+        let (mut done, mut meant) = (PartySet::EMPTY, PartySet::EMPTY);
+        let mut due = Vec::with_capacity(others);
         for receiver in receivers(to, from, scene.n) {
             let fate = scene.shapers[from.index()].fate(receiver, packet.tag(), at);
             fate.fired.iter().for_each(|fault| scene.recorder.fired(receiver, *fault));
+            due.extend(fate.arrivals.iter().max().map(|last| (receiver, *last)));
             if let Some(why) = fate.lost {
                 done.insert(receiver);
                 scene.dropped(receiver, event, from, why);
@@ -464,12 +511,15 @@ impl<P: Protocol> Output<P> for Hear<'_, P> {
             if let Some(why) = fate.breach
                 && scene.are_honest(from, receiver)
             {
+                meant.insert(receiver);
                 scene.broken(from, receiver, at, why);
             }
         }
         let id = SendId { incarnation: self.incarnation, number };
         let digest = packet_digest(&bytes);
-        scene.sends.insert((from, id), Sent { event, hops, at, to, digest, done });
+        scene
+            .sends
+            .insert((from, id), Sent { event, hops, at, to, digest, done, meant, due: due.into() });
     }
 
     fn to_itself(&mut self, number: u64, packet: &Arc<Packet<P>>) {

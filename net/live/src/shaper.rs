@@ -116,10 +116,7 @@ impl Shaper {
     }
 
     fn draw(&mut self, at: Time, to: PartyId) -> Time {
-        let drawn = self.network.draw(at, self.own, to, &mut self.links[to.index()]);
-        let latest = self.network.bound(at).latest().since(at);
-        let longest = Span(latest.0.saturating_sub(self.slack.0)).max(Span::TICK);
-        at.after(drawn.min(longest))
+        self.network.arrival(at, (self.own, to), self.slack, &mut self.links[to.index()])
     }
 
     fn by_rules(&mut self, sent: Sent<'_>, fate: &mut Fate) {

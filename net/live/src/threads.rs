@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     Clock, Common, Crew, FleetError, Home, Joined, NodeError, Party, SeatState, Status,
-    transport::LinkState,
+    transport::{LinkState, is_free},
 };
 
 /// How long parties may take to find each other.
@@ -105,6 +105,11 @@ pub fn loopback() -> Multiaddr {
     Multiaddr::from(std::net::Ipv4Addr::LOCALHOST).with(libp2p::multiaddr::Protocol::Tcp(0))
 }
 
+/// Where a party listens that comes back: where it did, unless somebody took the port meanwhile.
+pub(crate) fn again(before: Option<&Multiaddr>) -> Multiaddr {
+    before.filter(|address| is_free(address).is_ok()).cloned().unwrap_or_else(loopback)
+}
+
 /// Whether the links with these carry in both directions.
 pub(crate) fn is_linked(links: &[LinkState], with: &PartySet) -> bool {
     let mut wanted = links.iter().filter(|link| with.contains(link.party));
@@ -178,9 +183,15 @@ impl<P: Protocol> Crew for Threads<P> {
             home.lose_disk().map_err(|error| FleetError::Folder(home.disk(), error))?;
         }
         let _within = self.runtime.enter();
-        let address = self.addresses.get(&party).cloned().unwrap_or_else(loopback);
+        let address = again(self.addresses.get(&party));
         let here = self.runtime.block_on(Joined::listen(&self.common, party, address))?;
+        self.addresses.extend(here.address().map(|address| (party, address)));
         here.meet(self.addresses.clone());
+        for seat in &self.seats {
+            if let Seat::Up(other) = seat {
+                other.meet(self.addresses.clone());
+            }
+        }
         let seats = PartyId::all(self.seats.len()).zip(&self.seats);
         let up = seats.filter(|(_, seat)| matches!(seat, Seat::Up(_))).map(|(party, _)| party);
         let up: PartySet = up.collect();
@@ -234,5 +245,24 @@ impl<P: Protocol> Crew for Threads<P> {
         });
         ended.into_iter().collect::<Result<(), _>>()?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn whoever_comes_back_listens_where_it_did_unless_the_port_is_taken() {
+        let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = other.local_addr().expect("it has one").port();
+        let before = Multiaddr::from(std::net::Ipv4Addr::LOCALHOST);
+        let before = before.with(libp2p::multiaddr::Protocol::Tcp(port));
+        assert_eq!(again(Some(&before)), loopback());
+        drop(other);
+        assert_eq!(again(Some(&before)), before);
+        assert_eq!(again(None), loopback());
     }
 }

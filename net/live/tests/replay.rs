@@ -22,8 +22,8 @@ use byzlab_protocols::{
     Attack, BeforeGst, Command, Context, Leaders, Model, Probability, Protocol, Span, Target, Time,
     hotstuff::HotStuff, pbft::Pbft,
 };
-use byzlab_sim::{Arrival, Behaving, Delay, Environment, Network};
-use byzlab_trace::{Detail, Event, Observer, What};
+use byzlab_sim::{Action, Arrival, Behaving, Delay, Environment, Matcher, MessageRule, Network};
+use byzlab_trace::{Detail, Event, FaultId, Observer, What};
 
 const N: usize = 4;
 const DELTA: Span = Span::millis(150);
@@ -63,6 +63,8 @@ struct Log {
     decided: BTreeMap<(u16, u64), Digest>,
     seen: Vec<&'static str>,
     reasons: Vec<String>,
+    /// Whether the real network broke the model, and what was slow.
+    late: (bool, Option<String>),
 }
 
 impl Observer for Log {
@@ -110,6 +112,8 @@ struct Run<P: Attack> {
     nodes: Vec<Option<Node<P>>>,
     shown: Arc<Mutex<Vec<Status>>>,
     broken: Option<(PartyId, PartyId)>,
+    /// What a replay takes for the rules of the scenario.
+    rules: Vec<MessageRule>,
 }
 
 impl<P: Attack> Drop for Run<P> {
@@ -162,6 +166,7 @@ impl<P: Attack> Run<P> {
             nodes: (0..N).map(|_| None).collect(),
             shown: Arc::new(Mutex::new(vec![Status::default(); N])),
             broken,
+            rules: Vec::new(),
         };
         for (party, inbox) in inboxes.into_iter().enumerate() {
             run.nodes[party] = Some(run.node(party, inbox));
@@ -253,15 +258,20 @@ impl<P: Attack> Run<P> {
         let network = network(delta);
         let replayed = replay(Replay {
             parts: self.parts.clone(),
-            faults: Faults { network, environment: Environment::default(), rules: Vec::new() },
+            faults: Faults {
+                network,
+                environment: Environment::default(),
+                rules: self.rules.clone(),
+            },
             observers: vec![Box::new(Log::default())],
             show: false,
             known: None,
             witness: false,
             lives,
         })?;
+        let late = (replayed.late, replayed.slow);
         let log = replayed.observers.into_iter().next().expect("it was put in");
-        Ok(*log.into_any().downcast::<Log>().expect("it is the log"))
+        Ok(Log { late, ..*log.into_any().downcast::<Log>().expect("it is the log") })
     }
 }
 
@@ -308,6 +318,23 @@ fn what_comes_late_or_never_breaks_the_model() {
     };
     assert!(hasty.iter().filter(late).count() >= 3, "{hasty:?}");
     assert!(!reasons.iter().any(|why| why.contains("from 1 to 2, ") && why.contains("not arrive")));
+}
+
+/// What the real network does is told from what the scenario itself does to its model.
+#[test]
+fn a_real_network_that_is_late_is_told_from_a_scenario_that_says_so() {
+    let mut run = Run::<Pbft>::start("meant");
+    run.decide(3);
+    let lives = run.stop();
+    let on_time = run.replay(lives.clone()).expect("the same code").late;
+    assert_eq!(on_time, (false, None));
+    let (late, slow) = run.replay_within(lives.clone(), Span::TICK).expect("the same code").late;
+    assert!(late && slow.is_some_and(|why| why.contains("more than it was to")));
+    let held = Action::Delay(Span::millis(60_000));
+    run.rules = vec![MessageRule { on: Matcher::default(), action: held, fault: FaultId(0) }];
+    let meant = run.replay_within(lives, Span::TICK).expect("the same code");
+    assert_eq!(meant.late, (false, None));
+    assert!(meant.reasons.iter().any(|why| why.contains("later than the model allows")));
 }
 
 /// What is changed in a journal, whoever makes its chain of digests anew.

@@ -94,6 +94,35 @@ impl<P: Protocol> Clone for Box<dyn Adversary<P>> {
     }
 }
 
+/// Corrupted parties that are processes of their own: each has a copy of the adversary for itself,
+/// and what honest parties have shown is not told.
+#[derive(Clone, Debug)]
+pub struct Apart<P: Protocol> {
+    mind: Box<dyn Adversary<P>>,
+    own: BTreeMap<PartyId, Box<dyn Adversary<P>>>,
+}
+
+impl<P: Protocol> Apart<P> {
+    /// Copies of a mind.
+    pub fn new(mind: Box<dyn Adversary<P>>) -> Self {
+        Apart { mind, own: BTreeMap::new() }
+    }
+}
+
+impl<P: Protocol> Adversary<P> for Apart<P> {
+    fn input(&mut self, sight: &Sight<'_>, party: PartyId, input: &Input<P>, fx: &mut Effects<P>) {
+        let views = vec![View::GENESIS; sight.views.len()];
+        let decided = vec![0; sight.decided.len()];
+        let blind = Sight { views: &views, decided: &decided, ..*sight };
+        let own = self.own.entry(party).or_insert_with(|| self.mind.clone());
+        own.input(&blind, party, input, fx);
+    }
+
+    fn boxed(&self) -> Box<dyn Adversary<P>> {
+        Box::new(self.clone())
+    }
+}
+
 /// The adversary that lets every corrupted party behave on its own, with shared keys and memory.
 #[derive(Clone, Debug)]
 pub struct Behaving<P: Attack> {

@@ -98,6 +98,25 @@ impl Network {
         drawn.min(bound.latest().since(at)).max(Span::TICK)
     }
 
+    /// What is left of Δ for the network that is really there: a quarter.
+    pub fn slack(&self) -> Span {
+        Span(self.delta.0 / 4)
+    }
+
+    /// Draws when a message arrives that is sent at `at`: no draw comes closer than `slack` to what the
+    /// model allows.
+    pub fn arrival(
+        &self,
+        at: Time,
+        (from, to): (PartyId, PartyId),
+        slack: Span,
+        stream: &mut Stream,
+    ) -> Time {
+        let latest = self.bound(at).latest().since(at);
+        let longest = Span(latest.0.saturating_sub(slack.0)).max(Span::TICK);
+        at.after(self.draw(at, from, to, stream).min(longest))
+    }
+
     /// Whether a link's stream decides anything: a constant delay needs no draw.
     pub fn is_random(&self) -> bool {
         let constant = |delay: &Delay| matches!(delay, Delay::Constant(_));

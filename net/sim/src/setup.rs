@@ -6,7 +6,7 @@ use byzlab_crypto::{PartyId, PartySet, Signer};
 use byzlab_protocols::{Context, Protocol, Request, Time};
 use byzlab_trace::Observer;
 
-use crate::{Adversary, Environment, MessageRule, Network};
+use crate::{Adversary, Apart, Environment, MessageRule, Network, Real};
 
 /// A request reaches a party.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct Setup<P: Protocol> {
     pub signers: Vec<Signer>,
     /// The network.
     pub network: Network,
+    /// What a real network adds to it, if that is rehearsed.
+    pub real: Option<Real>,
     /// What happens from outside.
     pub environment: Environment,
     /// Rules on single messages.
@@ -62,4 +64,14 @@ pub struct Setup<P: Protocol> {
     pub show: bool,
     /// Whether the packets that honest parties receive are kept, for forensics.
     pub witness: bool,
+}
+
+impl<P: Protocol> Setup<P> {
+    /// Rehearses a real network: what one adds in this rehearsal comes on top of all delays, and each
+    /// corrupted party is on its own.
+    pub fn rehearse(&mut self, number: u64) {
+        let (n, most) = (self.context.committee.n(), self.network.slack());
+        self.real = Some(Real::new(n, most, number));
+        self.adversary = Box::new(Apart::new(self.adversary.clone()));
+    }
 }

@@ -10,7 +10,8 @@ use byzlab_protocols::{
 use byzlab_trace::{Change, Detail, EventId, Observer, Recorder, What, Why};
 
 use crate::{
-    Adversary, Arrival, DiskAfter, Environment, MessageRule, Moves, Network, Setup, Sight, Stop,
+    Adversary, Arrival, DiskAfter, Environment, MessageRule, Moves, Network, Real, Setup, Sight,
+    Stop,
     queue::{Due, Queue},
     seat::{Armed, Seat, Sitting, half},
 };
@@ -58,6 +59,8 @@ pub struct World<P: Protocol> {
     context: Arc<Context>,
     params: P::Params,
     network: Network,
+    /// What a real network adds, in a rehearsal of one.
+    real: Option<Real>,
     environment: Environment,
     incidents: Vec<Incident>,
     rules: Vec<MessageRule>,
@@ -116,6 +119,7 @@ impl<P: Protocol> World<P> {
             context: setup.context,
             params: setup.params,
             network: setup.network,
+            real: setup.real,
             environment: setup.environment,
             incidents: Vec::new(),
             occurrences: vec![Default::default(); setup.rules.len()],
@@ -162,7 +166,10 @@ impl<P: Protocol> World<P> {
                 incidents.push((half(crash.at), Incident::Backup(at)));
             }
             incidents.push((crash.at, Incident::Crash(at)));
-            incidents.extend(crash.restart.map(|when| (when, Incident::Restart(at))));
+            let real = &mut self.real;
+            let later = |when| real.as_mut().map_or(when, |real| real.later(crash.party, when));
+            let back = crash.restart.map(later);
+            incidents.extend(back.map(|when| (when, Incident::Restart(at))));
         }
         if self.network.gst > Time::ZERO {
             incidents.push((self.network.gst, Incident::Gst));

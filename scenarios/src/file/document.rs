@@ -80,6 +80,17 @@ impl Document {
         }
     }
 
+    /// The same file, with one more value set over it.
+    ///
+    /// # Errors
+    /// The value cannot be set.
+    pub fn with(&self, line: &str, registry: &Registry) -> Result<Document, Problems> {
+        let over: usize = self.set.iter().map(|line| line.len() + 1).sum();
+        let file = &self.source[..self.source.len() - over];
+        let set = [&self.set[..], &[line.to_owned()]].concat();
+        Document::decode(&self.file, file.as_bytes(), &set, registry)
+    }
+
     /// The scenario for a seed (that of the file, if none is given): selectors resolved, bounds
     /// checked.
     ///

@@ -11,7 +11,7 @@ use byzlab_protocols::{
 };
 use byzlab_trace::{Detail, Event, EventId, Observer, What};
 
-use super::{Judge, Outcome, Verdict};
+use super::{Judge, Late, Outcome, Verdict};
 use crate::{Document, Finding, Property, Registry, Scenario, setup};
 
 /// A judge who is told what happened.
@@ -166,6 +166,41 @@ fn what_came_too_late_excuses_what_stands_on_the_bound() {
         let outcome = meant.verdict().outcome;
         assert_eq!(outcome, Outcome::NotAsExpected, "{protocol}: it was meant to");
     }
+}
+
+/// A real network that was too slow is no fault of anybody, whatever the file expects: an attack may
+/// have missed. But what fell fell.
+#[test]
+fn a_real_network_that_was_late_raises_no_false_alarm() {
+    let late = |broke_model| Late { broke_model, slow: Some("a message was late".to_owned()) };
+    let verdict = |expect: &str, late: Option<&Late>, values: [&str; 2]| {
+        let mut trial = Trial::of("pbft", &format!("{TRAITOR}[expect]\n{expect}"));
+        if let Some(late) = late {
+            trial.judge.excuse(late.clone());
+            if late.broke_model {
+                trial.see(2, What::OutOfModel, Detail::Text("a message came too late"));
+            }
+        }
+        trial.happens(1, What::Fired(byzlab_trace::FaultId(0)));
+        [1, 2, 3]
+            .into_iter()
+            .for_each(|party| trial.decides(party, values[usize::from(party > 2)]));
+        trial.verdict()
+    };
+    let outcome = |expect: &str, late: Option<&Late>, values| verdict(expect, late, values).outcome;
+    for expect in
+        ["label = \"in-model\"", "agreement = \"violated\"", "accused = [0]", "costs.hops = 3"]
+    {
+        let late = late(expect.starts_with("label"));
+        let same = ["a", "a"];
+        assert_eq!(outcome(expect, Some(&late), same), Outcome::Inconclusive, "{expect}");
+        let told = verdict(expect, Some(&late), same).reasons;
+        assert!(told.contains(&"a message was late".to_owned()), "{told:?}");
+        let split = outcome("agreement = \"holds\"", Some(&late), ["a", "b"]);
+        assert_eq!(split, Outcome::NotAsExpected, "two values are two values");
+    }
+    let missed = outcome("agreement = \"violated\"", None, ["a", "a"]);
+    assert_eq!(missed, Outcome::NotAsExpected, "nobody was late");
 }
 
 /// K11: liveness expects nothing of a party that is down for good; what it said while it was up

@@ -1,6 +1,6 @@
 //! The time line of one party in a replay: its journals one after the other, and how each ended.
 
-use byzlab_protocols::{Protocol, Time};
+use byzlab_protocols::{Protocol, Span, Time};
 use byzlab_sim::Crash;
 use byzlab_trace::FaultId;
 
@@ -47,6 +47,8 @@ pub(super) struct Seat<P: Protocol> {
     pub(super) actor: Option<Actor<P>>,
     /// When it was down.
     pub(super) down: Vec<(Time, Time)>,
+    /// How much too late it came back, if it did.
+    pub(super) slow: Option<String>,
     empty: bool,
     end: Time,
 }
@@ -57,13 +59,14 @@ impl<P: Protocol> Seat<P> {
     pub(super) fn new<'a>(
         sources: Vec<Source>,
         crashes: impl Iterator<Item = &'a Crash>,
+        slack: Span,
     ) -> Result<Seat<P>, ReplayError> {
         let mut planned: Vec<&Crash> = crashes.collect();
         planned.sort_by_key(|crash| crash.at);
         let begins: Vec<_> =
             sources.iter().map(|source| source.span.map(|(first, _)| Time(first))).collect();
         let (mut lives, mut down, mut now) = (Vec::new(), Vec::new(), Time::ZERO);
-        let mut end = Time::ZERO;
+        let (mut end, mut slow) = (Time::ZERO, None);
         for (number, source) in sources.into_iter().enumerate() {
             now = source.span.map_or(now, |(_, last)| Time(last));
             let back = begins[number + 1..].iter().find_map(|begin| *begin);
@@ -73,6 +76,12 @@ impl<P: Protocol> Seat<P> {
                 let until = back.filter(|_| begins[number].is_some()).unwrap_or(Time::NEVER);
                 let fits = |crash: &&Crash| !source.stopped && (from..=until).contains(&crash.at);
                 let crash = planned.iter().position(fits).map(|at| planned.remove(at));
+                let planned_back = crash.and_then(|crash| crash.restart).zip(back);
+                slow = slow.or(planned_back.filter(|(plan, back)| *back > plan.after(slack)).map(
+                    |(plan, back)| {
+                        format!("a party that was to be back at {plan} was back at {back}")
+                    },
+                ));
                 let at = crash.map_or(now, |crash| crash.at.max(now));
                 let ending = match crash {
                     Some(crash) => Ending::Planned(crash.fault),
@@ -87,7 +96,7 @@ impl<P: Protocol> Seat<P> {
         }
         lives.reverse();
         let empty = begins.iter().all(Option::is_none);
-        let mut seat = Seat { head: None, lives, actor: None, down, empty, end };
+        let mut seat = Seat { head: None, lives, actor: None, down, slow, empty, end };
         seat.advance()?;
         Ok(seat)
     }

@@ -328,7 +328,7 @@ async fn listen_on(
 
 /// Whether nobody listens there yet. libp2p lets several listen on one port, each getting some of
 /// the connections; an attempt that shares nothing finds out.
-fn is_free(address: &Multiaddr) -> io::Result<()> {
+pub(crate) fn is_free(address: &Multiaddr) -> io::Result<()> {
     let mut parts = address.iter();
     let ip: IpAddr = match parts.next() {
         Some(Part::Ip4(ip)) => ip.into(),

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use byzlab_crypto::PartyId;
-use byzlab_protocols::{Packet, Protocol, Target, Time};
+use byzlab_protocols::{Packet, Protocol, Span, Stream, Target, Time};
 use byzlab_trace::{Detail, EventId, What, Why};
 
 use super::{InFlight, ToItself, World, receivers};
-use crate::{Action, Flight, Move, Moves, Sight, queue::Due};
+use crate::{Action, Flight, Move, Moves, Real, Sight, queue::Due};
 
 /// What becomes of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,11 +77,31 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    fn arrival(&mut self, flight: u32, to: PartyId, at: Time) {
+    fn arrival(&mut self, flight: u32, link: Link, due: Time) {
+        let at = self.really(link, due);
         if let Some(slot) = &mut self.flights[flight as usize] {
             slot.left += 1;
-            self.queue.push(at, Due::Arrival { flight, to });
+            self.queue.push(at, Due::Arrival { flight, to: link.to });
         }
+    }
+
+    /// When a message arrives that is due then: in the rehearsal of a real network, later.
+    fn really(&mut self, link: Link, due: Time) -> Time {
+        let Some(real) = &mut self.real else { return due };
+        let at = real.arrival(link.from, link.to, due);
+        let (bound, most) = (self.network.bound(link.at), real.most());
+        // A message to a party that is down may be lost, or wait until it is back.
+        let down = self.environment.crashes.iter().any(|crash| {
+            let back = crash.restart.map_or(Time::NEVER, |when| when.after(most));
+            crash.party == link.to && crash.at <= bound.latest() && link.at < back
+        });
+        if self.is_honest(link) && bound.allows(due) && !bound.allows(at) && !down {
+            self.broken(
+                link,
+                "what a real network adds makes a message later than the model allows",
+            );
+        }
+        at
     }
 
     /// Carries one copy over one link.
@@ -100,11 +120,11 @@ impl<P: Protocol> World<P> {
                 self.recorder.plain(to, What::Dropped { send, from, why });
             }
             Fate::Arrives(at) => {
-                (0..copies).for_each(|_| self.arrival(flight, link.to, at));
+                (0..copies).for_each(|_| self.arrival(flight, link, at));
                 if let Some(again) = twice {
                     // No copy overtakes what rules or the adversary hold back.
                     let again = if fate == drawn { again } else { again.max(at) };
-                    self.arrival(flight, link.to, again);
+                    self.arrival(flight, link, again);
                 }
             }
         }
@@ -113,9 +133,10 @@ impl<P: Protocol> World<P> {
     /// What the network does, cuts included; and a second arrival, if it duplicates.
     fn by_network(&mut self, link: Link) -> (Fate, Option<Time>) {
         let Link { from, to, at } = link;
+        let slack = self.real.as_ref().map_or(Span::ZERO, Real::most);
         if self.links.is_empty() && self.environment.cuts.is_empty() {
-            let mut unused = byzlab_protocols::Stream::from_state(0);
-            return (Fate::Arrives(at.after(self.network.draw(at, from, to, &mut unused))), None);
+            let mut unused = Stream::from_state(0);
+            return (Fate::Arrives(self.network.arrival(at, (from, to), slack, &mut unused)), None);
         }
         let (released, held) = self.environment.released(at, from, to);
         if let Some(fault) = held {
@@ -131,15 +152,15 @@ impl<P: Protocol> World<P> {
             }
         }
         let n = self.context.committee.n();
-        let mut draw = byzlab_protocols::Stream::from_state(0);
+        let mut unused = Stream::from_state(0);
         let stream = match self.links.get_mut(from.index() * n + to.index()) {
             Some(stream) => stream,
-            None => &mut draw,
+            None => &mut unused,
         };
         let lost = self.network.may_lose(at) && stream.chance(self.network.loss);
-        let arrival = released.after(self.network.draw(released, from, to, stream));
+        let arrival = self.network.arrival(released, (from, to), slack, stream);
         let twice = stream.chance(self.network.duplicate);
-        let twice = twice.then(|| released.after(self.network.draw(released, from, to, stream)));
+        let twice = twice.then(|| self.network.arrival(released, (from, to), slack, stream));
         if lost {
             return (Fate::Lost(Why::Loss), None);
         }
@@ -215,14 +236,14 @@ impl<P: Protocol> World<P> {
         let Link { from, to, at } = link;
         let shown = Flight { from, to, packet, arrival, latest };
         self.adversary.carry(&sight, &shown, &mut moves);
-        let earliest = at.after(byzlab_protocols::Span::TICK);
+        let earliest = at.after(Span::TICK);
         let mut fate = Fate::Arrives(arrival);
         for wanted in std::mem::take(&mut moves.message) {
             match wanted {
                 Move::Delay(until) => fate = Fate::Arrives(until.clamp(earliest, latest)),
                 Move::Drop if self.network.may_lose(at) => fate = Fate::Lost(Why::Adversary),
                 Move::Drop => fate = Fate::Arrives(latest),
-                Move::Duplicate(again) => self.arrival(flight, to, again.max(earliest)),
+                Move::Duplicate(again) => self.arrival(flight, link, again.max(earliest)),
             }
         }
         self.moves(&mut moves, from);
