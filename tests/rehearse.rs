@@ -5,7 +5,11 @@ mod common;
 
 use byzlab::{
     Lab,
-    scenarios::{Document, Rehearsed, Scenario, rehearse},
+    protocols::{About, Field, Time, attack::Can, byzantine::Misfit},
+    scenarios::{
+        AttackInfo, Document, Entry, Explored, Finding, Options, Property, Rehearsal, Rehearsed,
+        Run, Scenario, rehearse,
+    },
 };
 
 fn shown(lab: &Lab, scenario: &Scenario) -> Rehearsed {
@@ -76,4 +80,74 @@ fn who_hangs_on_costs_alone_is_run_without_them() {
 #[test]
 fn a_slow_party_is_rehearsed() {
     differs(&of_file("pbft-classic/view-change-spam.toml"), "accused: nobody");
+}
+
+/// A protocol that is wrong where one party alone is slow.
+struct Falls<'a> {
+    entry: &'a dyn Entry,
+    property: Property,
+}
+
+impl Entry for Falls<'_> {
+    fn run(&self, scenario: &Scenario, options: &Options) -> Run {
+        let mut run = self.entry.run(scenario, options);
+        if options.rehearsal == Some(2) {
+            let mut properties = run.verdict.properties.iter_mut();
+            let fallen = properties.find(|found| found.property == self.property);
+            fallen.expect("all are judged").finding = Finding::Violated;
+        }
+        run
+    }
+
+    fn about(&self) -> &'static About {
+        self.entry.about()
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        self.entry.fields()
+    }
+
+    fn can(&self) -> Can {
+        self.entry.can()
+    }
+
+    fn attacks(&self) -> Vec<AttackInfo> {
+        self.entry.attacks()
+    }
+
+    fn deadline(&self, scenario: &Scenario) -> Option<Time> {
+        self.entry.deadline(scenario)
+    }
+
+    fn explore(&self, scenario: &Scenario) -> Explored {
+        self.entry.explore(scenario)
+    }
+
+    fn misfits(&self, scenario: &Scenario) -> Vec<(usize, Misfit)> {
+        self.entry.misfits(scenario)
+    }
+
+    fn rehearse(&self, scenario: &Scenario, first: bool) -> Rehearsal {
+        self.entry.rehearse(scenario, first)
+    }
+}
+
+/// Whatever label the run has: what is promised anywhere and falls is a find.
+#[test]
+fn what_falls_in_a_rehearsal_is_a_find_and_hangs_on_no_exact_times() {
+    let lab = Lab::new();
+    let late = "network.delay.constant = \"10ms\"\n[[rule]]\n\
+                on = { from = [1], to = [2], kind = \"propose\" }\ndo.delay = \"90ms\"\n";
+    for lines in ["", late] {
+        let toml = format!("protocol = \"pbft\"\nworkload.commands = 2\n{lines}");
+        let scenario = common::resolve(&lab, &toml, None).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let entry = lab.registry().get("pbft").expect("a protocol");
+        let shown = |property| rehearse(&Falls { entry, property }, &scenario);
+        for property in [Property::Agreement, Property::Accountability] {
+            let Rehearsed::Fell(why) = shown(property) else { panic!("{property:?}") };
+            assert!(why.contains(property.name()) && why.contains("rehearsal 2"), "{why}");
+        }
+        // A party that is later takes longer: the real run will tell.
+        assert!(!matches!(shown(Property::Termination), Rehearsed::Fell(_)));
+    }
 }

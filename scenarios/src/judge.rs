@@ -50,6 +50,8 @@ pub struct PropertyVerdict {
     pub finding: Finding,
     /// What was expected; nothing if anything goes.
     pub expected: Option<Finding>,
+    /// Whether a theorem promises here that it holds, whatever the file expects.
+    pub promised: bool,
     /// One line for people.
     pub detail: String,
 }
@@ -216,6 +218,18 @@ impl Judge {
     }
 }
 
+/// Whether a message that is later than Δ can break a property of the protocol: liveness always, and safety
+/// where the protocol is one for synchrony.
+fn stands_on_delta(scenario: &Scenario, property: Property) -> bool {
+    match property {
+        Property::Termination => true,
+        Property::Agreement | Property::Validity => {
+            scenario.protocol.about.model == Model::Synchrony
+        }
+        Property::Integrity | Property::Certificates | Property::Accountability => false,
+    }
+}
+
 impl Verdict {
     fn property(
         &mut self,
@@ -226,13 +240,10 @@ impl Verdict {
     ) {
         let named = scenario.expect.properties.get(&property).copied();
         let promised = theorem::promised(scenario, property, deadline);
-        // No network makes an honest party guilty, and where safety does not stand on Δ no late
-        // message excuses its loss.
+        // No network makes an honest party guilty, and what does not stand on Δ no late message excuses.
         let always = property == Property::Accountability;
-        let anywhere = property != Property::Termination
-            && scenario.network.model != Model::Synchrony
-            && scenario.protocol.about.model != Model::Synchrony
-            && !scenario.is_beyond_bound();
+        let stands = stands_on_delta(scenario, property);
+        let anywhere = !stands && !scenario.is_beyond_bound();
         let promised = promised.filter(|_| always || anywhere || self.label == "in-model");
         let expected = named.or(promised);
         match expected {
@@ -252,18 +263,23 @@ impl Verdict {
                     found.finding.name(),
                     expected.name()
                 );
-                // Where agreement stands on Δ, as in synchrony, a late message excuses all. What was to
-                // fall and did not is an attack that may have come late.
-                let stands = scenario.network.model == Model::Synchrony;
-                let safety = property != Property::Termination && !stands;
+                // What was to fall and did not is an attack that may have come late.
                 let missed = found.finding != Finding::Violated && self.late.slow.is_some();
-                self.fail_unless(missed || (!safety && self.is_excused(scenario)), reason);
+                self.fail_unless(missed || (stands && self.is_excused(scenario)), reason);
             }
             None => {}
         }
-        let finding = found.finding;
-        self.violations.extend(found.violation);
-        self.properties.push(PropertyVerdict { property, finding, expected, detail: found.detail });
+        let Found { finding, detail, violation } = found;
+        let promised = promised == Some(Finding::Holds);
+        self.violations.extend(violation);
+        self.properties.push(PropertyVerdict { property, finding, expected, promised, detail });
+    }
+
+    /// Properties that fell though a theorem promises that they hold.
+    pub fn broken_promises(&self) -> impl Iterator<Item = &PropertyVerdict> {
+        let broken =
+            |found: &&PropertyVerdict| found.promised && found.finding == Finding::Violated;
+        self.properties.iter().filter(broken)
     }
 
     /// What is expected cannot be told.
@@ -302,12 +318,15 @@ impl Verdict {
             idle.into_iter().for_each(|reason| self.fail_unless(missed, reason));
         }
         match (&expect.label, &self.out_of_model) {
+            // Whatever label the file expects, this is not how the run was to come by it.
+            (_, why) if self.late.broke_model => {
+                let why = self.late.slow.as_ref().or(why.as_ref()).cloned().unwrap_or_default();
+                self.reasons.push(format!("the real network broke the model: {why}"));
+                self.doubt();
+            }
             (Some(label), _) if label == self.label => {}
             (Some(label), _) => {
-                let why =
-                    self.out_of_model.as_ref().map_or(String::new(), |why| format!(": {why}"));
-                let reason = format!("the run is {}, expected: {label}{why}", self.label);
-                self.fail_unless(self.late.broke_model, reason);
+                self.fail(format!("the run is {}, expected: {label}", self.label));
             }
             (None, Some(why)) => {
                 self.reasons.push(format!("the scenario broke its model: {why}"));
@@ -322,9 +341,10 @@ impl Verdict {
             let mut expected = expected.clone();
             expected.sort_unstable();
             if accused != expected {
+                let missed = accused.iter().all(|culprit| expected.contains(culprit));
                 let (accused, expected) = (list(&accused), list(&expected));
                 let reason = format!("accused: {accused}, expected: {expected}");
-                self.fail_unless(self.late.slow.is_some(), reason);
+                self.fail_unless(missed && self.late.slow.is_some(), reason);
             }
         }
         let (fewest, most) = metrics.messages_per_decision;
@@ -343,11 +363,8 @@ impl Verdict {
                 self.fail_unless(missed, reason);
             }
         }
-        if let Some(slow) =
-            self.late.slow.as_ref().filter(|_| self.outcome == Outcome::Inconclusive)
-        {
-            self.reasons.push(slow.clone());
-        }
+        let untold = self.outcome == Outcome::Inconclusive && !self.late.broke_model;
+        self.reasons.extend(self.late.slow.clone().filter(|_| untold));
     }
 }
 

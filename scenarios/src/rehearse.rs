@@ -7,7 +7,7 @@
 
 use byzlab_crypto::Scheme;
 
-use crate::{Entry, Finding, Options, Outcome, Run, Scenario, StoppedBy};
+use crate::{Entry, Options, Outcome, Property, PropertyVerdict, Run, Scenario, StoppedBy};
 
 /// What rehearsals show.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +18,8 @@ pub enum Rehearsed {
     CostsDiffer(String),
     /// The verdict hangs on exact times, or on traitors that act as one; and what was found.
     Differs(String),
+    /// What a theorem promises fell, or honest code failed: a find, and what it was.
+    Fell(String),
 }
 
 /// So many parties are slow, one after the other, and so many more networks are drawn.
@@ -39,31 +41,44 @@ pub fn rehearse(entry: &dyn Entry, scenario: &Scenario) -> Rehearsed {
     if plain.verdict.outcome != Outcome::AsExpected {
         return Rehearsed::Same;
     }
+    let sound = fell(&plain).is_none();
     let n = scenario.n as u64;
-    let mut costs = Rehearsed::Same;
+    let mut shown = Rehearsed::Same;
     for number in (0..n.min(SLOW)).chain(n..n + DRAWN) {
         let real = run(&scenario, Some(number));
-        let Some(why) = differs(&plain, &real) else { continue };
-        if differs(&plain, &run(&free, Some(number))).is_some() {
-            return Rehearsed::Differs(why);
+        if let Some(why) = fell(&real).filter(|_| sound) {
+            return Rehearsed::Fell(format!("{why} (rehearsal {number})"));
         }
-        costs = Rehearsed::CostsDiffer(why);
+        if matches!(shown, Rehearsed::Differs(_)) {
+            continue;
+        }
+        let Some(why) = differs(&plain, &real) else { continue };
+        shown = match differs(&plain, &run(&free, Some(number))) {
+            Some(_) => Rehearsed::Differs(why),
+            None => Rehearsed::CostsDiffer(why),
+        };
     }
-    costs
+    shown
 }
 
-/// How a run differs from what it was to be, if it does.
+/// What fell that can fall over no network, if something did. Of termination a rehearsal shows nothing:
+/// who comes back later may need longer.
+fn fell(real: &Run) -> Option<String> {
+    let safety = |found: &&PropertyVerdict| found.property != Property::Termination;
+    let broken = real.verdict.broken_promises().find(safety);
+    let broken =
+        broken.map(|found| format!("{} violated: {}", found.property.name(), found.detail));
+    broken.or_else(|| real.nondeterministic.then(|| "two runs of the same differ".to_owned()))
+}
+
+/// How a run differs from what it was to be, if it does. Of one that is too long nothing is said, nor of what
+/// is promised and fell: the real run will tell.
 fn differs(plain: &Run, real: &Run) -> Option<String> {
-    let found = || plain.verdict.properties.iter().zip(&real.verdict.properties);
-    let fell = found().any(|(_, found)| {
-        found.expected == Some(Finding::Holds) && found.finding == Finding::Violated
-    });
-    // What falls within the model hangs on no exact times: the run itself will tell. Nor is anything
-    // said of one that is too long.
-    if (fell && real.verdict.label == "in-model") || real.stopped_by == StoppedBy::Events {
+    if real.stopped_by == StoppedBy::Events || real.verdict.broken_promises().next().is_some() {
         return None;
     }
-    let other = found().find(|(before, now)| before.finding != now.finding);
+    let mut found = plain.verdict.properties.iter().zip(&real.verdict.properties);
+    let other = found.find(|(before, now)| before.finding != now.finding);
     let other = other.map(|(before, now)| {
         let (was, is) = (before.finding.name(), now.finding.name());
         format!("{} {is}, and not {was}", now.property.name())

@@ -98,9 +98,9 @@ pub(crate) fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
 /// So many runs are made before their results are printed: bounds memory.
 const CHUNK: usize = 4096;
 
-/// A run over a real network that was too slow is made so often at the most, each time with a scale
-/// that is so much larger.
-const AGAIN: u32 = 3;
+/// A run over a real network that was too slow is made again so often at the most, each time with a
+/// scale that is so much larger.
+const AGAIN: u32 = 2;
 const STRETCH: u64 = 3;
 const MOST_SCALE: u64 = 1000;
 
@@ -114,7 +114,9 @@ pub(crate) static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 struct Kept {
     document: Document,
     path: PathBuf,
-    /// Whether real networks can be expected to cost what it says.
+    /// Whether real networks can honour it.
+    real: bool,
+    /// Whether they can be expected to cost what it says.
     costs: bool,
 }
 
@@ -127,13 +129,14 @@ struct Job<'a> {
 pub(crate) fn run(args: &RunArgs, lab: &Lab, output: &mut Output) -> Result<Status, Failure> {
     let registry = lab.registry();
     let files = input::files(&args.paths)?;
-    let documents = documents(args, &files, registry, output)?;
-    let documents = rehearsed(args, documents, registry, output)?;
+    let mut documents = documents(args, &files, registry, output)?;
+    let rehearsed = rehearsed(args, &mut documents, registry, output)?;
     for file in [&args.junit, &args.trace, &args.report, &args.evidence].into_iter().flatten() {
         probe(file)?;
     }
     let total = args.seeds.map_or(1, |(start, end)| end - start);
-    let total = total.saturating_mul((documents.len() * args.runtime.len()) as u64);
+    let honoured = |kept: &Kept| args.runtime.iter().filter(|it| kept.honours(**it)).count() as u64;
+    let total = total.saturating_mul(documents.iter().map(honoured).sum());
     let single =
         [("--trace", &args.trace), ("--report", &args.report), ("--evidence", &args.evidence)];
     for (option, file) in single {
@@ -146,11 +149,12 @@ pub(crate) fn run(args: &RunArgs, lab: &Lab, output: &mut Output) -> Result<Stat
         let (start, end) = args.seeds.unwrap_or((0, 1));
         let seeds = (start..end).map(|seed| args.seeds.map_or(args.seed, |_| Some(seed)));
         seeds.flat_map(move |seed| {
-            args.runtime.iter().map(move |runtime| Job { kept, seed, runtime: *runtime })
+            let runtimes = args.runtime.iter().filter(move |runtime| kept.honours(**runtime));
+            runtimes.map(move |runtime| Job { kept, seed, runtime: *runtime })
         })
     });
     catch_interrupts();
-    Suite { args, lab, output, total }.run(jobs)
+    Ok(Suite { args, lab, output, total }.run(jobs)?.worse(rehearsed))
 }
 
 /// Everything is decoded and resolved before anything is run; what is wrong with any file is told.
@@ -174,7 +178,9 @@ fn documents(
             Ok(document)
         });
         match document {
-            Ok(document) => kept.push(Kept { document, path: file.clone(), costs: true }),
+            Ok(document) => {
+                kept.push(Kept { document, path: file.clone(), real: true, costs: true });
+            }
             // What was not named itself is left out.
             Err(Failure::CannotHonour(why)) if !args.paths.contains(file) => {
                 output.note(&format!("left out: {why}"));
@@ -186,40 +192,55 @@ fn documents(
     if wrong.is_empty() { Ok(kept) } else { Err(Failure::Files(wrong)) }
 }
 
-/// What hangs on exact times is left out, where it was not named itself, before anything is run over
-/// a real network.
+/// What hangs on exact times is left out of real networks, where it was not named itself, before anything
+/// is run. What falls already in a rehearsal is a find.
 fn rehearsed(
     args: &RunArgs,
-    documents: Vec<Kept>,
+    documents: &mut [Kept],
     registry: &Registry,
-    output: &Output,
-) -> Result<Vec<Kept>, Failure> {
+    output: &mut Output,
+) -> Result<Status, Failure> {
     let Some(real) = args.runtime.iter().find(|runtime| **runtime != Runtime::Sim) else {
-        return Ok(documents);
+        return Ok(Status::Expected);
     };
     let shows = |kept: &Kept| -> Result<Rehearsed, Failure> {
         let scenario = kept.document.resolve(args.seed, registry)?;
         let entry = registry.get(scenario.protocol.about.name);
-        let entry = entry.filter(|_| goes_on() && !args.paths.contains(&kept.path));
+        let entry = entry.filter(|_| !args.paths.contains(&kept.path));
         Ok(entry.map_or(Rehearsed::Same, |entry| rehearse(entry, &scenario)))
     };
     let shown = documents.par_iter().map(shows).collect::<Result<Vec<_>, _>>()?;
-    let mut kept = Vec::new();
-    for (document, shown) in documents.into_iter().zip(shown) {
-        let (file, runtime) = (document.document.file.clone(), real.name());
+    let mut status = Status::Expected;
+    for (kept, shown) in documents.iter_mut().zip(shown) {
+        let (file, runtime) = (&kept.document.file, real.name());
         match shown {
-            Rehearsed::Same => kept.push(document),
+            Rehearsed::Same => {}
             Rehearsed::CostsDiffer(why) => {
-                output.note(&format!("{file}: --runtime {runtime} does not look at its costs: {why}"));
-                kept.push(Kept { costs: false, ..document });
+                output.note(&format!(
+                    "{file}: --runtime {runtime} does not look at its costs: {why}"
+                ));
+                kept.costs = false;
             }
-            Rehearsed::Differs(why) => output.note(&format!(
-                "left out: {file}: --runtime {runtime} cannot honour this: it hangs on exact times, or on \
-                 traitors that act as one: {why}"
-            )),
+            Rehearsed::Differs(why) => {
+                output.note(&format!(
+                    "left out: {file}: --runtime {runtime} cannot honour this: it hangs on exact times, or \
+                     on traitors that act as one: {why}"
+                ));
+                kept.real = false;
+            }
+            Rehearsed::Fell(why) => {
+                output.error(&format!("{file}: rehearsed for --runtime {runtime}: {why}"));
+                status = Status::Unexpected;
+            }
         }
     }
-    Ok(kept)
+    Ok(status)
+}
+
+impl Kept {
+    fn honours(&self, runtime: Runtime) -> bool {
+        self.real || runtime == Runtime::Sim
+    }
 }
 
 /// Whether nobody has interrupted.
@@ -367,17 +388,21 @@ impl Suite<'_> {
     /// made again with a larger one.
     fn over_a_network(&self, job: &Job<'_>, mut scenario: Scenario, options: Options) -> Made {
         let registry = self.lab.registry();
-        let mut document = job.kept.document.clone();
-        for again in (0..AGAIN).rev() {
+        let (mut document, mut again) = (job.kept.document.clone(), AGAIN);
+        loop {
             let text = explain(&document, &scenario, registry);
             if !job.kept.costs {
                 scenario.expect = scenario.expect.without_costs();
             }
             let run = network::run(self.lab, job.runtime, &scenario, &text, options)?;
             let Some(run) = run else { return Ok(None) };
-            let slow = run.verdict.late.slow.as_ref();
-            let untold = run.verdict.outcome == Outcome::Inconclusive && again > 0 && goes_on();
+            let (slow, verdict) = (run.verdict.late.slow.as_ref(), &run.verdict);
+            // What is promised and fell is no matter of time, and is never run away.
+            let kept = verdict.broken_promises().next().is_some();
+            let untold =
+                verdict.outcome == Outcome::Inconclusive && !kept && again > 0 && goes_on();
             let Some(why) = slow.filter(|_| untold) else { return Ok(Some((scenario, run))) };
+            again -= 1;
             let scale = scenario.scale.saturating_mul(STRETCH).min(MOST_SCALE);
             let (file, runtime) = (&scenario.file, job.runtime.name());
             self.output
@@ -385,7 +410,6 @@ impl Suite<'_> {
             document = document.with(&format!("runtime.scale = {scale}"), registry)?;
             scenario = document.resolve(job.seed, registry)?;
         }
-        Ok(None)
     }
 
     fn simulated(&self, scenario: &Scenario, options: &Options) -> Run {

@@ -158,7 +158,7 @@ pub fn replay<P: Protocol>(replay: Replay<P>) -> Result<Replayed<P>, ReplayError
         deliveries: 0,
         now: Time::ZERO,
         late: replay.known.is_some(),
-        slow: replay.known.clone(),
+        slow: None,
         down: Vec::new(),
     };
     scene.shapers = PartyId::all(n).map(|party| scene.shaper(party)).collect();
@@ -355,7 +355,6 @@ impl<P: Protocol> Scene<P> {
     /// Something that is not in the scenario broke the model.
     fn disturbed(&mut self, party: PartyId, text: &str) {
         self.late = true;
-        self.slow.get_or_insert_with(|| text.to_owned());
         self.recorder.event(party, What::OutOfModel, Detail::Text(text));
     }
 
@@ -386,6 +385,7 @@ impl<P: Protocol> Scene<P> {
                  room"
             );
             self.disturbed(own, &text);
+            self.slow.get_or_insert(text);
         }
     }
 
@@ -416,7 +416,10 @@ impl<P: Protocol> Scene<P> {
                 if self.are_honest(from, to) && !bound.allows(self.now) && !down {
                     let why =
                         format!("a message arrived at {}, later than the model allows", self.now);
-                    self.late |= !meant;
+                    if !meant {
+                        self.late = true;
+                        self.slow.get_or_insert_with(|| why.clone());
+                    }
                     self.broken(from, to, at, &why);
                 }
                 self.took(from, to, at, due);

@@ -56,6 +56,13 @@ impl Cut {
 }
 
 impl Environment {
+    /// When a party is back that is late: before it goes down the next time.
+    pub(crate) fn back(&self, crash: &Crash, late: Time) -> Time {
+        let next = self.crashes.iter().filter(|next| next.party == crash.party);
+        let next = next.map(|next| next.at).filter(|next| *next > crash.at).min();
+        next.map_or(late, |next| late.min(Time(next.0 - 1)))
+    }
+
     /// The moment from which on a message sent at `at` can pass, and the cut that held it last;
     /// [`Time::NEVER`] if it never can.
     pub fn released(&self, at: Time, from: PartyId, to: PartyId) -> (Time, Option<FaultId>) {

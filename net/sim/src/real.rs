@@ -42,12 +42,13 @@ impl Real {
         }
     }
 
-    /// When a message arrives that the scenario lets arrive at `due`.
+    /// When a message arrives that the scenario lets arrive at `due`. One that is sent later and due
+    /// before the last one is carried before it.
     pub fn arrival(&mut self, from: PartyId, to: PartyId, due: Time) -> Time {
         let later = self.later(from, due);
         let (before, came) = &mut self.last[from.index() * self.n + to.index()];
         if due < *before {
-            return later;
+            return later.min(*came);
         }
         (*before, *came) = (due, later.max(*came));
         *came

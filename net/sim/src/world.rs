@@ -166,9 +166,10 @@ impl<P: Protocol> World<P> {
                 incidents.push((half(crash.at), Incident::Backup(at)));
             }
             incidents.push((crash.at, Incident::Crash(at)));
-            let real = &mut self.real;
-            let later = |when| real.as_mut().map_or(when, |real| real.later(crash.party, when));
-            let back = crash.restart.map(later);
+            let back = crash.restart.map(|when| match &mut self.real {
+                Some(real) => self.environment.back(crash, real.later(crash.party, when)),
+                None => when,
+            });
             incidents.extend(back.map(|when| (when, Incident::Restart(at))));
         }
         if self.network.gst > Time::ZERO {

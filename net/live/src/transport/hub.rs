@@ -9,7 +9,8 @@ use libp2p::{
     connection_limits::{self, ConnectionLimits, Exceeded},
     swarm::{
         ConnectionDenied, ConnectionError, DialError, ListenError, NetworkBehaviour, Stream,
-        SwarmEvent, dial_opts::DialOpts,
+        SwarmEvent,
+        dial_opts::{DialOpts, PeerCondition},
     },
 };
 use tokio::{
@@ -156,8 +157,11 @@ impl Hub {
     fn learn(&mut self, addresses: BTreeMap<PartyId, Multiaddr>) {
         for (party, address) in addresses {
             let Some(dial) = self.dials.get_mut(&party) else { continue };
+            // Who answers at the old address, and does not speak, may take long to be found out.
+            let moved =
+                dial.address.as_ref() != Some(&address) && !self.shared.state(party).connected;
             dial.address = Some(address);
-            if dial.due.is_some() {
+            if dial.due.is_some() || moved {
                 dial.due = Some(Instant::now());
             }
         }
@@ -174,7 +178,9 @@ impl Hub {
             dial.due = None;
             add(&self.shared.tally.dials, 1);
             let to = DialOpts::peer_id(self.shared.identity(*party));
-            let opts = to.addresses(vec![address.clone()]).allocate_new_port().build();
+            let opts = to.addresses(vec![address.clone()]).allocate_new_port();
+            // Another dial may be under way, to where the party no longer is.
+            let opts = opts.condition(PeerCondition::Disconnected).build();
             if let Err(error) = self.swarm.dial(opts) {
                 tracing::debug!(%party, %error, "cannot dial");
                 add(&self.shared.tally.failed_dials, 1);
