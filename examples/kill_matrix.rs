@@ -40,10 +40,11 @@ struct Piece {
     faults: usize,
 }
 
-/// A find, and what it took.
-struct Kill {
+/// A find, what it took, and the search, which can go on.
+struct Kill<'a> {
     hit: Hit,
     time: Duration,
+    hunt: Hunt<'a>,
 }
 
 /// Processor time of this process.
@@ -114,7 +115,8 @@ fn head(budget: &Budget, rows: &[String]) -> String {
          1 s. A time is the worst of the {seeds} seeds, from the start to the violation, *run* counts\n\
          the runs until then. A dash means that some seed found nothing in time: these pieces fall\n\
          in their scenario of the museum, to which each row leads.\n\n\
-         *Falls* is what fell first, in brackets what the scenario of the museum shows. *Faults*\n\
+         *Falls* is what fell first; *then* is what fell after that in the same search and was shrunk,\n\
+         where the first was termination alone; in brackets is what the scenario of the museum shows. *Faults*\n\
          counts behaviours, rules and events after shrinking, *messages* all that arrive until the\n\
          property falls, before and after shrinking; in brackets are those of that scenario. The\n\
          last columns are the strategies alone, up to {alone} s each, one seed, for the pieces that\n\
@@ -180,26 +182,26 @@ fn scenarios(protocol: &str) -> Vec<PathBuf> {
 }
 
 /// A search for a piece: the hit and how long it took.
-fn search(
-    space: &Space<'_>,
+fn search<'a>(
+    space: &'a Space<'a>,
     strategies: Vec<&'static Strategy>,
     seed: u64,
     budget: Duration,
-) -> Option<Kill> {
+) -> Option<Kill<'a>> {
     let progress = Progress { seed, ..Progress::default() };
     let mut hunt = Hunt::new(space, strategies, Property::ALL.to_vec(), progress);
     let started = used();
     while used() - started < budget {
         if let Some(hit) = hunt.batch(u64::MAX) {
-            return Some(Kill { hit, time: used() - started });
+            return Some(Kill { hit, time: used() - started, hunt });
         }
     }
     None
 }
 
 /// The worst of all seeds; nothing if one of them finds nothing.
-fn worst(space: &Space<'_>, seeds: u64, budget: Duration) -> Option<Kill> {
-    let mut worst: Option<Kill> = None;
+fn worst<'a>(space: &'a Space<'a>, seeds: u64, budget: Duration) -> Option<Kill<'a>> {
+    let mut worst: Option<Kill<'_>> = None;
     for seed in 1..=seeds {
         let found = search(space, STRATEGIES.iter().collect(), seed, budget)?;
         if worst.as_ref().is_none_or(|longest| found.time > longest.time) {
@@ -223,14 +225,17 @@ fn row(lab: &Lab, piece: &Piece, budget: &Budget) -> String {
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
     let mut row = format!("| {protocol} | {link} |");
     let shown = names(falls);
-    let found = worst(&space, budget.seeds, budget.together);
-    let _ = match &found {
+    let mut found = worst(&space, budget.seeds, budget.together);
+    let _ = match &mut found {
         None => write!(row, " ({shown}) | - | - | ({usual}) | - |"),
-        Some(Kill { hit, time }) => {
-            let shrunk = shrink(&space, hit, lab.registry(), &|| true);
+        Some(Kill { hit, time, hunt }) => {
+            let safety = hunt.longer(hit, |_| u64::MAX);
+            let shrunk = shrink(&space, safety.as_ref().unwrap_or(hit), lab.registry(), &|| true);
             let shrunk = shrunk.unwrap_or_else(|why| panic!("{why}"));
             let (faults, (before, after)) = (shrunk.scenario.faults.len(), shrunk.messages);
-            let (fallen, time, run) = (names(&hit.fallen), seconds(*time), hit.run);
+            let then = safety.iter().map(|then| format!(", then {}", names(&then.fallen)));
+            let fallen = names(&hit.fallen) + &then.collect::<String>();
+            let (time, run) = (seconds(*time), hit.run);
             let written = written(lab, piece).unwrap_or_default();
             let left = format!("{faults} ({usual}) | {before} to {after} ({written})");
             write!(row, " {fallen} ({shown}) | {time} | {run} | {left} |")

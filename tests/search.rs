@@ -271,6 +271,7 @@ fn the_command_says_what_it_found_or_what_it_covered() {
     let (status, text) = search(broken, &["--out", &out.display().to_string()]);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("found: termination falls in run 1 "), "{text}");
+    assert!(text.contains("\n  nothing but termination falls in 127 more runs either\n"), "{text}");
     let repeated = repeat(&out);
     assert_eq!(repeated, Some(0), "what was found is as its file expects");
     let (status, text) = search("protocol = \"pbft\"\n", &["--strategy", "swarm"]);
@@ -278,6 +279,60 @@ fn the_command_says_what_it_found_or_what_it_covered() {
     assert!(text.contains("nothing found in 128 runs, seed 1\n        128 by swarm"), "{text}");
     let (status, _) = search("protocol = \"pbft\"\n", &["--strategy", "luck"]);
     assert_eq!(status, Some(2));
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+}
+
+/// M30 falls to a leader that is stuck first, and a few runs later two parties disagree.
+#[test]
+fn where_only_termination_falls_the_search_goes_on_for_a_while() {
+    let lab = Lab::new();
+    let document = document(&lab, "protocol.pbft = { broken = \"M30\" }\n");
+    let space = Space::of(&document, lab.registry()).unwrap_or_else(|error| panic!("{error}"));
+    let mut all = hunt(&space, &Property::ALL, fresh());
+    let first = runs(&mut all, 200).expect("something falls");
+    assert_eq!(first.fallen, [Property::Termination]);
+    assert!(all.longer(&first, |_| 0).is_none(), "no run more than are allowed");
+    let safety = all.longer(&first, |progress| 200 - progress.runs).expect("agreement falls");
+    assert!(safety.fallen.contains(&Property::Agreement) && safety.run > first.run);
+    let made = all.progress.runs;
+    assert!(all.longer(&safety, |_| 200).is_none(), "safety fell already");
+    assert_eq!(all.progress.runs, made);
+    let mut one = hunt(&space, &[Property::Termination], fresh());
+    let only = runs(&mut one, 200).expect("termination falls");
+    assert!(one.longer(&only, |_| 200).is_none(), "nothing else is wanted");
+    assert_eq!(one.progress.runs, only.run);
+}
+
+/// What seems boldest leads to 107 messages here, of which nothing simpler is left.
+#[test]
+fn what_is_long_to_read_is_shrunk_again_in_another_order() {
+    let lab = Lab::new();
+    let document = document(&lab, "protocol.pbft = { broken = \"M37\" }\n");
+    let space = Space::of(&document, lab.registry()).unwrap_or_else(|error| panic!("{error}"));
+    let mut hunt = hunt(&space, &Property::ALL, Progress { seed: 3, ..Progress::default() });
+    let hit = runs(&mut hunt, 3000).expect("integrity falls");
+    let shrunk = shrink(&space, &hit, lab.registry(), &|| true);
+    let shrunk = shrunk.unwrap_or_else(|why| panic!("{why}"));
+    assert!(shrunk.messages.1 < 30, "{:?}\n{}", shrunk.messages, shrunk.file);
+}
+
+#[test]
+fn the_command_says_that_only_termination_fell_before() {
+    let folder = std::env::temp_dir().join(format!("byzlab-longer-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("base.toml");
+    std::fs::write(&file, "protocol.pbft = { broken = \"M30\" }\n").expect("a file");
+    let search = |threads: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_byzlab"))
+            .args(["search", &file.display().to_string(), "--runs", "200"])
+            .env("RAYON_NUM_THREADS", threads)
+            .output();
+        String::from_utf8_lossy(&output.expect("byzlab runs").stdout).into_owned()
+    };
+    let text = search("1");
+    assert!(text.starts_with("found: agreement falls in run "), "{text}");
+    assert!(text.contains("\n  only termination fell before, in run "), "{text}");
+    assert_eq!(text, search("3"));
     std::fs::remove_dir_all(&folder).expect("the folder goes");
 }
 

@@ -92,16 +92,16 @@ pub(crate) fn search(
     let progress = progress(args)?;
     run::catch_interrupts();
     let mut hunt = Hunt::new(&space, strategies, wanted, progress);
-    let hit = look(args, &mut hunt);
+    let find = look(args, &mut hunt);
     if let Some(file) = &args.resume {
         let text = serde_json::to_string(&hunt.progress).unwrap_or_default();
         run::write(file, text.as_bytes())?;
     }
-    match hit {
-        Some(hit) => {
+    match find {
+        Some((hit, note)) => {
             let go_on = || !run::INTERRUPTED.load(Ordering::SeqCst);
             let shrunk = shrink(&space, &hit, registry, &go_on).map_err(Failure::Usage)?;
-            found(args, &hit, &shrunk, output)?;
+            found(args, (&hit, &note), &shrunk, output)?;
             Ok(Status::Unexpected)
         }
         None => {
@@ -129,36 +129,46 @@ fn progress(args: &SearchArgs) -> Result<Progress, Failure> {
     Ok(progress)
 }
 
-/// Batches until something falls, or the budget is spent.
-fn look(args: &SearchArgs, hunt: &mut Hunt<'_>) -> Option<Hit> {
+/// Batches until something falls, or the budget is spent; and on, if nothing but termination falls.
+/// Gives what was found, and what is to be said of that.
+fn look(args: &SearchArgs, hunt: &mut Hunt<'_>) -> Option<(Hit, String)> {
     let (started, first) = (Instant::now(), hunt.progress.runs);
     let bar = ProgressBar::with_draw_target(args.runs, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{spinner} {pos} runs, {per_sec}, {msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let hit = loop {
-        let made = hunt.progress.runs - first;
-        let most = match args.runs {
+    let most = |progress: &Progress| {
+        let made = progress.runs - first;
+        bar.set_position(made);
+        bar.set_message(format!("{} states", progress.states.len()));
+        match args.runs {
+            _ if run::INTERRUPTED.load(Ordering::SeqCst) => 0,
             Some(runs) => runs - made,
             None if started.elapsed() < args.budget => u64::MAX,
             None => 0,
-        };
-        if most == 0 || run::INTERRUPTED.load(Ordering::SeqCst) {
+        }
+    };
+    let hit = loop {
+        let runs = most(&hunt.progress);
+        if runs == 0 {
             break None;
         }
-        if let Some(hit) = hunt.batch(most) {
+        if let Some(hit) = hunt.batch(runs) {
             break Some(hit);
         }
-        bar.set_position(hunt.progress.runs - first);
-        bar.set_message(format!("{} states", hunt.progress.states.len()));
     };
+    let find = hit.map(|hit| match (hunt.longer(&hit, most), hunt.progress.runs - hit.run) {
+        (Some(safety), _) => (safety, format!("only termination fell before, in run {}", hit.run)),
+        (None, 0) => (hit, String::new()),
+        (None, more) => (hit, format!("nothing but termination falls in {more} more runs either")),
+    });
     bar.finish_and_clear();
-    hit
+    find
 }
 
 /// Tells what was found, and writes it.
 fn found(
     args: &SearchArgs,
-    hit: &Hit,
+    (hit, note): (&Hit, &str),
     shrunk: &Shrunk,
     output: &mut Output,
 ) -> Result<(), Failure> {
@@ -167,6 +177,9 @@ fn found(
     let violations = shrunk.run.verdict.violations.iter();
     for violation in violations.filter(|violation| violation.property == shrunk.property) {
         output.line(&format!("  {} at {}", violation.text, violation.at))?;
+    }
+    if !note.is_empty() {
+        output.line(&format!("  {note}"))?;
     }
     let (before, after) = shrunk.messages;
     output.line(&format!(

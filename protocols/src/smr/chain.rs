@@ -1,6 +1,9 @@
 //! The blocks that a party holds and the log that it decided.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use byzlab_crypto::Digest;
 
@@ -20,6 +23,8 @@ pub struct Chain {
     heights: BTreeMap<Digest, u64>,
     /// The blocks that are not decided: few, mostly none or one.
     undecided: BTreeMap<Digest, Block>,
+    /// Those of them that are loose, by their parents: nobody walks a path to see that it is held.
+    loose: BTreeMap<Digest, BTreeSet<Digest>>,
     executed: BTreeSet<RequestId>,
 }
 
@@ -31,6 +36,7 @@ impl Chain {
             heights: BTreeMap::from([(genesis.hash(), 0)]),
             log: vec![genesis],
             undecided: BTreeMap::new(),
+            loose: BTreeMap::new(),
             executed: BTreeSet::new(),
         }
     }
@@ -61,8 +67,22 @@ impl Chain {
         if !self.is_open(&block) || !fits || self.undecided.contains_key(&hash) {
             return false;
         }
-        self.undecided.insert(hash, block);
+        self.place(hash, block);
         true
+    }
+
+    /// Puts a block where it belongs: it is loose, or those that wait for it no longer are.
+    fn place(&mut self, hash: Digest, block: Block) {
+        let parent = block.parent();
+        self.undecided.insert(hash, block);
+        if !self.holds_path(&parent) {
+            self.loose.entry(parent).or_default().insert(hash);
+            return;
+        }
+        let mut rooted = vec![hash];
+        while let Some(hash) = rooted.pop() {
+            rooted.extend(self.loose.remove(&hash).unwrap_or_default());
+        }
     }
 
     /// Whether a block may still be decided, by its height and view.
@@ -99,18 +119,19 @@ impl Chain {
     /// whole path back to genesis is held.
     pub fn missing(&self, tip: &Digest) -> Option<Digest> {
         let mut hash = *tip;
-        loop {
+        while !self.holds_path(&hash) {
             let Some(block) = self.get(&hash) else { return Some(hash) };
-            if block.height() <= self.decided_height() {
-                return None;
-            }
             hash = block.parent();
         }
+        None
     }
 
     /// Whether a block and all its ancestors back to genesis are held.
     pub fn holds_path(&self, tip: &Digest) -> bool {
-        self.missing(tip).is_none()
+        self.get(tip).is_some_and(|block| {
+            let decided = block.height() <= self.decided_height();
+            decided || !self.loose.contains_key(&block.parent())
+        })
     }
 
     /// Whether `tip` is `ancestor` or extends it, as far as blocks are held.
@@ -191,12 +212,19 @@ impl Chain {
         (path, self.prune())
     }
 
-    /// Forgets blocks that can no longer be decided.
+    /// Forgets blocks that can no longer be decided; what stood on them is loose from now on.
     fn prune(&mut self) -> Vec<Digest> {
-        let lost = self.undecided.iter().filter(|(_, block)| !self.is_open(block));
-        let lost: Vec<_> = lost.map(|(hash, _)| *hash).collect();
-        for hash in &lost {
-            self.undecided.remove(hash);
+        if self.undecided.values().all(|block| self.is_open(block)) {
+            return Vec::new();
+        }
+        self.loose.clear();
+        let mut lost = Vec::new();
+        for (hash, block) in mem::take(&mut self.undecided) {
+            if self.is_open(&block) {
+                self.place(hash, block);
+            } else {
+                lost.push(hash);
+            }
         }
         lost
     }
@@ -207,7 +235,7 @@ mod tests {
     use byzlab_crypto::{KeyRing, Scheme, Signer};
 
     use super::*;
-    use crate::smr::Batch;
+    use crate::{Stream, smr::Batch};
 
     fn signer() -> Signer {
         let (_, mut signers) =
@@ -248,6 +276,45 @@ mod tests {
         assert_eq!(chain.commit(&blocks[1].hash()).0, []);
         assert!(full.holds_path(&blocks[3].hash()));
         assert_eq!(full.path(&blocks[3].hash(), 0, 2), blocks[2..]);
+    }
+
+    /// What `missing` says, found by walking all the way.
+    fn walked(chain: &Chain, tip: &Digest) -> Option<Digest> {
+        let mut hash = *tip;
+        while !chain.is_decided(&hash) {
+            let Some(block) = chain.get(&hash) else { return Some(hash) };
+            hash = block.parent();
+        }
+        None
+    }
+
+    /// A path of undecided blocks may be long, and is asked about with every message: only what is
+    /// loose is walked. A tree comes in many orders, and now and then some of it is decided.
+    #[test]
+    fn what_is_missing_is_known_without_a_walk() {
+        let (_, mut blocks) = chain_of(6);
+        let (fork, deep) = (child(&blocks[2], 9), child(&blocks[3], 10));
+        blocks.extend([child(&fork, 11), child(&deep, 12), fork, deep]);
+        blocks.extend([child(&blocks[6], 13), child(&blocks[6], 14)]);
+        let mut stream = Stream::named(1, "orders");
+        for _ in 0..200 {
+            let mut chain = Chain::new(Digest::ZERO);
+            let mut left = blocks[1..].to_vec();
+            while !left.is_empty() {
+                let at = stream.below(left.len() as u64) as usize;
+                chain.insert(left.swap_remove(at));
+                if stream.below(6) == 0 {
+                    let tip = stream.pick(&blocks).unwrap().hash();
+                    chain.commit(&tip);
+                }
+                for hash in blocks.iter().map(Block::hash) {
+                    assert_eq!(chain.missing(&hash), walked(&chain, &hash));
+                }
+                let loose = chain.loose.values().flatten().count();
+                let missing = chain.open().filter(|block| !chain.holds_path(&block.hash()));
+                assert_eq!(missing.count(), loose, "nothing else is walked");
+            }
+        }
     }
 
     #[test]

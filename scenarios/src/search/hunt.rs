@@ -15,6 +15,9 @@ const BATCH: u64 = 64;
 /// So many scenarios that went somewhere new are remembered.
 const MEMORY: usize = 512;
 
+/// So many messages a search goes on, where nothing but termination fell so far: some seconds' worth.
+const LONGER: u64 = 3_000_000;
+
 /// A scenario in which something falls.
 #[derive(Clone, Debug)]
 pub struct Hit {
@@ -108,6 +111,28 @@ impl<'a> Hunt<'a> {
             self.learn(seen);
             if hit.is_some() {
                 return hit;
+            }
+        }
+        None
+    }
+
+    /// Goes on after a first hit in which nothing but termination falls: that what is decided is wrong
+    /// says more than that nothing is. Gives the first run in which something else falls, if there is one
+    /// soon; `most` says each time how many runs may follow.
+    pub fn longer(&mut self, first: &Hit, mut most: impl FnMut(&Progress) -> u64) -> Option<Hit> {
+        let safety = |property: &Property| *property != Property::Termination;
+        if first.fallen.iter().any(safety) || !self.wanted.iter().any(safety) {
+            return None;
+        }
+        self.wanted.retain(safety);
+        let end = self.progress.messages + LONGER;
+        while self.progress.messages < end {
+            let runs = most(&self.progress);
+            if runs == 0 {
+                return None;
+            }
+            if let Some(hit) = self.batch(runs) {
+                return Some(hit);
             }
         }
         None

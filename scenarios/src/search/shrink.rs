@@ -2,7 +2,7 @@
 //! what is left of it as a file.
 
 use byzlab_crypto::Scheme;
-use byzlab_protocols::Time;
+use byzlab_protocols::{Stream, Time};
 use rayon::prelude::*;
 
 use super::{Hit, Space, fallen, simpler, write::write};
@@ -12,6 +12,9 @@ use crate::{
 
 /// So many messages are sent in all runs of a shrinking at the most: some seconds' worth.
 const MOST: u64 = 4_000_000;
+
+/// After so many messages no other way down is tried.
+const AGAIN: u64 = 1_000_000;
 
 /// So many messages a person reads as they are.
 const LEGIBLE: u64 = 30;
@@ -56,6 +59,8 @@ struct Shrinker<'a> {
     runs: u64,
     /// Messages in all these runs.
     messages: u64,
+    /// In which order simpler scenarios are tried: 0 is the boldest first, all others are random.
+    order: u64,
 }
 
 /// Shrinks a hit; `go_on` says whether there is time left.
@@ -69,20 +74,12 @@ pub fn shrink(
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Shrunk, String> {
     let property = hit.fallen[0];
-    let mut shrinker = Shrinker { space, property, runs: 0, messages: 0 };
+    let mut shrinker = Shrinker { space, property, runs: 0, messages: 0, order: 0 };
     let explored = shrinker.run(&hit.scenario);
     let before = shrinker.until(&hit.scenario, &explored);
     let cost = shrinker.cost(&hit.scenario, &explored);
-    let mut best = (hit.scenario.clone(), explored, cost);
-    while go_on() {
-        let Some(better) = shrinker.step(&best) else { break };
-        best = better;
-    }
-    let mut named = shrinker.name(best, go_on);
-    while go_on() {
-        let Some(quieter) = shrinker.quieter(&named) else { break };
-        named = quieter;
-    }
+    let found = (hit.scenario.clone(), explored, cost);
+    let named = shrinker.smallest(&found, go_on);
     let (runs, mut why) = (shrinker.runs, String::new());
     for scenario in [shrinker.ended(&named), Some(named)].into_iter().flatten() {
         let explored = space.entry.explore(&scenario);
@@ -102,10 +99,54 @@ pub fn shrink(
 }
 
 impl Shrinker<'_> {
+    /// The least to read of what several ways down lead to, while that is too long.
+    fn smallest(&mut self, found: &Best, go_on: &(dyn Fn() -> bool + Sync)) -> Scenario {
+        let mut smallest = self.down(found, go_on);
+        let mut left = self.reading(&smallest);
+        let safety = self.property != Property::Termination;
+        while safety && left.3 >= LEGIBLE && self.messages < AGAIN && go_on() {
+            self.order += 1;
+            let other = self.down(found, go_on);
+            let reading = self.reading(&other);
+            if reading < left {
+                (smallest, left) = (other, reading);
+            }
+        }
+        smallest
+    }
+
+    /// What there is to read of a violation: parties, traitors, messages until it falls and faults, of
+    /// which one more is worth a tenth of the messages or so; and the messages alone.
+    fn reading(&self, scenario: &Scenario) -> (usize, usize, u64, u64) {
+        let explored = self.run(scenario);
+        let messages = self.until(scenario, &explored);
+        let (n, faulty, faults) = size(scenario);
+        (n, faulty, messages.max(LEGIBLE) * (faults as u64 + 5), messages)
+    }
+
+    /// One way down to a scenario of which no simpler one is still a violation.
+    fn down(&mut self, found: &Best, go_on: &(dyn Fn() -> bool + Sync)) -> Scenario {
+        let mut best = found.clone();
+        while go_on() {
+            let Some(better) = self.step(&best) else { break };
+            best = better;
+        }
+        let mut named = self.name(best, go_on);
+        while go_on() {
+            let Some(quieter) = self.quieter(&named) else { break };
+            named = quieter;
+        }
+        named
+    }
+
     /// The first of all simpler scenarios that is still a violation, and cheaper; with the seed as it
     /// is if one is, else with another one: what is drawn from it may need more than is written.
     fn step(&mut self, best: &Best) -> Option<Best> {
-        let candidates = simpler::candidates(self.space, &best.0);
+        let mut candidates = simpler::candidates(self.space, &best.0);
+        if self.order > 0 {
+            let name = format!("order {} run {}", self.order, self.runs);
+            Stream::named(1, &name).shuffle(&mut candidates);
+        }
         if let Some(better) = self.first(&candidates, best.2) {
             return Some(better);
         }
