@@ -344,20 +344,22 @@ impl Processes {
         // Whoever keeps a network up has told others of the port, and waits until it is free.
         let kept = before.clone().filter(|_| self.services.is_some());
         let address = kept.unwrap_or_else(|| again(before.as_ref()));
-        let moved = before.as_ref() != Some(&address);
         let seats = PartyId::all(self.seats.len()).zip(&self.seats);
         let up = seats.filter(|(_, seat)| seat.is_ok()).map(|(party, _)| party).collect();
         let process = self.spawn(party, &address)?;
         process.said().status = shown;
         self.seats[party.index()] = Ok(process);
-        if moved {
+        if self.services.is_none() {
+            // Only then do the others find it: they dial at once, whatever they waited for.
             let found = self.hear(party, &|| true, |said| said.address.clone())?;
             self.addresses.insert(party, found);
+            let meet = Order::Meet(self.addresses.clone());
+            self.up().for_each(|process| process.tell(&meet));
         }
-        let meet = Order::Meet(self.addresses.clone());
-        self.up().for_each(|process| process.tell(&meet));
         let (network, groups) = (self.network.clone(), self.groups.clone());
+        let meet = Order::Meet(self.addresses.clone());
         let Ok(process) = &mut self.seats[party.index()] else { return Ok(()) };
+        process.tell(&meet);
         process.tell(&Order::Start(Box::new(Start {
             at: self.start_ns,
             first,
