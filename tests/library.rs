@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use byzlab::{
     Lab,
+    crypto::Scheme,
     protocols::byzantine::BEHAVIOURS,
     scenarios::{Document, Finding, Options, Outcome, Scenario},
 };
@@ -44,12 +45,16 @@ fn entry(lab: &Lab, path: &Path) -> Result<Entry, String> {
     Ok(Entry { name, text, document, scenario })
 }
 
-/// Runs a file with one seed; says in what it is not as expected.
+/// Runs a file with one seed, another one than its own with ideal signatures; says in what it is not as
+/// expected.
 fn judged(lab: &Lab, entry: &Entry, seed: u64) -> Option<String> {
-    let scenario = match entry.document.resolve(Some(seed), lab.registry()) {
+    let mut scenario = match entry.document.resolve(Some(seed), lab.registry()) {
         Ok(scenario) => scenario,
         Err(problems) => return Some(format!("{}, seed {seed}:\n{problems}", entry.name)),
     };
+    if seed != entry.scenario.seed {
+        scenario.crypto = Scheme::Ideal;
+    }
     let run = run(lab, &scenario, &Options::default());
     let mut reasons = run.verdict.reasons.clone();
     if run.nondeterministic {

@@ -57,7 +57,7 @@ const MOST: [(&str, u64); 5] = [
 ];
 
 /// Pieces that fall, and the most faults and messages until then that shrinking leaves.
-const PIECES: [(&str, &str, Property, usize, u64); 20] = [
+const PIECES: [(&str, &str, Property, usize, u64); 17] = [
     ("dolev-strong", "M17", Property::Agreement, 1, 4),
     ("dolev-strong", "M18", Property::Agreement, 2, 4),
     ("dolev-strong", "M20", Property::Agreement, 2, 30),
@@ -67,12 +67,9 @@ const PIECES: [(&str, &str, Property, usize, u64); 20] = [
     ("pbft", "M26", Property::Accountability, 1, 10),
     ("pbft", "M27", Property::Agreement, 3, 50),
     ("pbft", "M32", Property::Termination, 0, 4),
-    ("hotstuff", "M40", Property::Termination, 0, 20),
     ("hotstuff", "M41", Property::Certificates, 0, 8),
-    ("hotstuff", "M47", Property::Termination, 0, 50),
     ("hotstuff", "M37", Property::Integrity, 4, 130),
     ("hotstuff", "M39", Property::Agreement, 4, 70),
-    ("hotstuff", "any-branch", Property::Agreement, 4, 70),
     ("pbft-classic", "late-votes", Property::Agreement, 1, 70),
     ("pbft-classic", "no-watermarks", Property::Termination, 1, 1000),
     ("hotstuff-chained", "double-vote", Property::Accountability, 1, 8),

@@ -49,7 +49,7 @@ fn scenario(protocol: &str, cast: Cast, seed: u64, kills: u64) -> String {
 
 fn survives(protocol: &str, cast: Cast) {
     let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let kills = given("BYZLAB_KILLS").unwrap_or(6);
+    let kills = given("BYZLAB_KILLS").unwrap_or(4);
     let seed = given("BYZLAB_SEED").unwrap_or(u64::from(std::process::id()));
     println!("BYZLAB_SEED={seed} BYZLAB_KILLS={kills}");
     let traitor = cast.traitor.unwrap_or("nobody");

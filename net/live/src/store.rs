@@ -236,7 +236,7 @@ impl Store {
         let mut builder = Database::builder();
         // Half of it is for what a transaction writes: with less, pages are written before their time, and
         // read again.
-        builder.set_check_integrity_on_open(true).set_cache_size(64 << 20);
+        builder.set_check_integrity_on_open(true).set_cache_size(32 << 20);
         let database = builder.create(&path).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
                 StoreError::Locked(path.clone())

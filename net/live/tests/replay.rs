@@ -329,7 +329,7 @@ fn a_real_network_that_is_late_is_told_from_a_scenario_that_says_so() {
     let on_time = run.replay(lives.clone()).expect("the same code").late;
     assert_eq!(on_time, (false, None));
     let (late, slow) = run.replay_within(lives.clone(), Span::TICK).expect("the same code").late;
-    assert!(late && slow.is_some_and(|why| why.contains("more than it was to")));
+    assert!(late && slow.is_some_and(|why| why.contains("later than the model allows")));
     let held = Action::Delay(Span::millis(60_000));
     run.rules = vec![MessageRule { on: Matcher::default(), action: held, fault: FaultId(0) }];
     let meant = run.replay_within(lives, Span::TICK).expect("the same code");

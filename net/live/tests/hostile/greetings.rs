@@ -109,7 +109,7 @@ async fn other_protocols_are_not_spoken() {
     let scene = Scene::new().await;
     let raw = scene.connect().await;
     for protocol in
-        ["/ipfs/id/1.0.0", "/ipfs/ping/1.0.0", "/meshsub/1.1.0", "/byzlab/frames/2", "\u{fffd}"]
+        ["/ipfs/id/1.0.0", "/ipfs/ping/1.0.0", "/meshsub/1.1.0", "/byzlab/frames/1", "\u{fffd}"]
     {
         let mut stream = raw.open().await.unwrap();
         let asked = timeout(PATIENCE, ask(&mut stream, protocol)).await.unwrap();
